@@ -1,0 +1,5 @@
+//! A convolutional neural network that trains and classifies inside a browser tab.
+
+#![deny(missing_docs, unsafe_code)]
+
+pub mod error;
