@@ -10,9 +10,11 @@
 //! strides, `top`, `left` the zero padding before the first row and column (the padding behind follows from `oh`, `ow`).
 
 pub mod activation;
+pub mod batch_normalization;
 pub mod conv2d;
 pub mod dense;
 pub mod depthwise_conv2d;
+pub mod elementwise;
 pub mod gemm;
 pub mod lanes;
 pub mod naive;
@@ -22,19 +24,31 @@ pub mod pool;
 /// A window that slides over images: the geometry of convolution and pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
+    /// Images in the batch.
     pub n: usize,
+    /// Input height.
     pub h: usize,
+    /// Input width.
     pub w: usize,
+    /// Input channels.
     pub c: usize,
+    /// Output height.
     pub oh: usize,
+    /// Output width.
     pub ow: usize,
     /// Output channels. Equals `c` for pooling and depthwise convolution.
     pub oc: usize,
+    /// Height of the window.
     pub kh: usize,
+    /// Width of the window.
     pub kw: usize,
+    /// Vertical stride.
     pub sh: usize,
+    /// Horizontal stride.
     pub sw: usize,
+    /// Rows of zeros before the first.
     pub top: usize,
+    /// Columns of zeros before the first.
     pub left: usize,
 }
 
@@ -61,13 +75,18 @@ impl Window {
 /// must be seen), and -0 stays -0. One instruction each on every platform (`pmax`, `pmin` in WebAssembly).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Clamp {
+    /// Lower bound.
     pub low: f32,
+    /// Upper bound.
     pub high: f32,
 }
 
 impl Clamp {
+    /// No bound.
     pub const LINEAR: Clamp = Clamp { low: f32::NEG_INFINITY, high: f32::INFINITY };
+    /// 0 and up.
     pub const RELU: Clamp = Clamp { low: 0.0, high: f32::INFINITY };
+    /// 0 to 6.
     pub const RELU6: Clamp = Clamp { low: 0.0, high: 6.0 };
 }
 
@@ -78,5 +97,10 @@ pub enum OutputGradient<'a> {
     Full(&'a [f32]),
     /// Through a fused 2 x 2 max pooling: (n, oh/2, ow/2, oc) values, and for each the position 0..4 (row-major) of
     /// the window's maximum; all other elements are zero.
-    MaxPooled { dout: &'a [f32], indices: &'a [u8] },
+    MaxPooled {
+        /// Gradient of the pooled output.
+        dout: &'a [f32],
+        /// Positions of the maxima.
+        indices: &'a [u8],
+    },
 }

@@ -3,3 +3,4 @@
 #![deny(missing_docs, unsafe_code)]
 
 pub mod error;
+pub mod kernel;

@@ -1,0 +1,1 @@
+//! The matrix product behind convolution and dense layers.

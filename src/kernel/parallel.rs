@@ -1,0 +1,27 @@
+//! Splitting work over threads: outputs, never a sum, so that the number of threads changes no bit.
+//!
+//! Threads exist natively with the `cli` feature; elsewhere, and with one thread, everything here is a plain loop that
+//! allocates nothing.
+
+/// Threads that work can be split over.
+pub fn parts() -> usize {
+    #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+    return rayon::current_num_threads();
+    #[cfg(not(all(feature = "cli", not(target_family = "wasm"))))]
+    1
+}
+
+/// Calls `f(i, chunk)` for the chunks of `out`, each `chunk` long (the last may be shorter).
+pub fn for_each_chunk<T: Send>(out: &mut [T], chunk: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    for_each(out.chunks_mut(chunk.max(1)).enumerate(), |(i, chunk)| f(i, chunk));
+}
+
+/// Calls `f` for every item: on one thread in order, on several in any order.
+pub fn for_each<T: Send>(items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
+    #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+    if parts() > 1 {
+        use rayon::iter::{ParallelBridge, ParallelIterator};
+        return items.par_bridge().for_each(|item| f(item));
+    }
+    items.for_each(f);
+}
