@@ -2,5 +2,8 @@
 
 #![deny(missing_docs, unsafe_code)]
 
+pub mod architecture;
 pub mod error;
+mod json;
 pub mod kernel;
+
