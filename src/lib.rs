@@ -6,4 +6,3 @@ pub mod architecture;
 pub mod error;
 mod json;
 pub mod kernel;
-

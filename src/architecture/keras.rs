@@ -359,7 +359,9 @@ pub(super) fn write(architecture: &Architecture) -> Value {
             LayerInput::Model => names[0],
             LayerInput::Layer(i) => names[i + 1],
         };
-        json!({"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}})
+        // Keras wants a shape here, but takes the tensor by its history and works the shape out.
+        let config = json!({"shape": [null], "dtype": "float32", "keras_history": [name, 0, 0]});
+        json!({"class_name": "__keras_tensor__", "config": config})
     };
     for (i, layer) in layers.iter_mut().enumerate() {
         let inputs: &[LayerInput] = if i == 0 { &[] } else { &architecture.layers[i - 1].inputs };
