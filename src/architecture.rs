@@ -34,6 +34,16 @@ pub enum LayerInput {
     Layer(usize),
 }
 
+impl LayerInput {
+    /// The same as a number: 0 for the model's input, `i + 1` for the output of layer `i`.
+    pub fn value(&self) -> usize {
+        match *self {
+            LayerInput::Model => 0,
+            LayerInput::Layer(i) => i + 1,
+        }
+    }
+}
+
 /// One layer: its class, its name, its arguments as Keras writes them, and where its inputs come from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerSpec {
@@ -50,8 +60,8 @@ pub struct LayerSpec {
 impl LayerSpec {
     /// A layer that is not in a model yet: `LayerSpec::new("Dense", json!({"units": 10}))`. Its name is
     /// `config["name"]`; without one, [`Architecture::sequential`] and [`Architecture::new`] give it Keras's.
-    pub fn new(class_name: &str, config: Value) -> Self {
-        let config = match config {
+    pub fn new(class_name: &str, config: impl Into<Value>) -> Self {
+        let config = match config.into() {
             Value::Object(map) => map,
             _ => Map::new(),
         };

@@ -355,12 +355,9 @@ pub(super) fn write(architecture: &Architecture) -> Value {
         .chain(architecture.layers.iter().map(|l| l.name.as_str()))
         .collect();
     let tensor = |from: &LayerInput| {
-        let name = match *from {
-            LayerInput::Model => names[0],
-            LayerInput::Layer(i) => names[i + 1],
-        };
         // Keras wants a shape here, but takes the tensor by its history and works the shape out.
-        let config = json!({"shape": [null], "dtype": "float32", "keras_history": [name, 0, 0]});
+        let history = json!([names[from.value()], 0, 0]);
+        let config = json!({"shape": [null], "dtype": "float32", "keras_history": history});
         json!({"class_name": "__keras_tensor__", "config": config})
     };
     for (i, layer) in layers.iter_mut().enumerate() {
