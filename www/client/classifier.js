@@ -1,0 +1,121 @@
+import { Engine } from './engine.js'
+import { ConvletError, messageOf } from './errors.js'
+import { fetchBytes, fileName } from './fetch.js'
+import { pictureOf } from './pixels.js'
+
+/** @import { Progress } from './fetch.js' */
+/** @import { PictureSource } from './pixels.js' */
+/** @import { Classification, Description } from './service.js' */
+
+/**
+ * @typedef {{ label: string, confidence: number }} Prediction
+ * @typedef {Classification & { predictions: Prediction[] }} Examination
+ */
+
+/** A network that tells pictures apart. `load` hands back one that works, or rejects. */
+export class Classifier {
+  /** Where the engine keeps the network; undefined once disposed of. @type {number | undefined} */
+  #handle
+  #engine
+
+  /**
+   * @param {Engine} engine
+   * @param {number} handle
+   * @param {Description & { name: string, size: number }} facts
+   */
+  constructor(engine, handle, facts) {
+    this.#engine = engine
+    this.#handle = handle
+    /** The model file's name. */
+    this.name = facts.name
+    /** The model file's bytes. */
+    this.size = facts.size
+    this.labels = facts.labels
+    this.input = facts.input
+    this.parameters = facts.parameters
+    this.summary = facts.summary
+  }
+
+  /**
+   * Loads a model file: by address, or one that is already here.
+   *
+   * @param {string | URL | Blob} source
+   * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} [options]
+   */
+  static async load(source, { signal, onProgress } = {}) {
+    const engine = Engine.shared
+    engine.warmUp()
+    const { name, bytes } =
+      source instanceof Blob ? await readBlob(source) : await readAddress(source, { signal, onProgress })
+    const { handle, description } = await engine.open(bytes, name, { signal })
+    return new Classifier(engine, handle, { ...description, name, size: bytes.length })
+  }
+
+  /**
+   * What the picture shows, most likely first.
+   *
+   * @param {PictureSource} source
+   * @param {{ topK?: number, signal?: AbortSignal }} [options] `topK` answers instead of all
+   * @returns {Promise<Prediction[]>}
+   */
+  async classify(source, { topK, signal } = {}) {
+    return (await this.examine(source, { signal })).predictions.slice(0, topK)
+  }
+
+  /**
+   * As `classify`, with what the network saw and how long it took.
+   *
+   * @param {PictureSource} source
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<Examination>}
+   */
+  async examine(source, { signal } = {}) {
+    signal?.throwIfAborted()
+    const picture = await pictureOf(source)
+    const transfer = picture instanceof ImageBitmap ? [picture] : []
+    const classification = await this.#engine.call(
+      'classify',
+      { handle: this.#handle ?? 0, picture },
+      { signal, transfer },
+    )
+    return { ...classification, predictions: rank(this.labels, classification.probabilities) }
+  }
+
+  /** Gives the network's memory back. */
+  async dispose() {
+    const handle = this.#handle
+    this.#handle = undefined
+    if (handle !== undefined) await this.#engine.close(handle)
+  }
+}
+
+/**
+ * @param {string | URL} url
+ * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} options
+ */
+async function readAddress(url, options) {
+  return { name: fileName(url), bytes: await fetchBytes(url, options) }
+}
+
+/**
+ * @param {Blob} blob
+ */
+async function readBlob(blob) {
+  const name = (blob instanceof File && blob.name) || 'the file'
+  try {
+    return { name, bytes: new Uint8Array(await blob.arrayBuffer()) }
+  } catch (thrown) {
+    throw new ConvletError('io', `${name}: cannot be read (${messageOf(thrown)})`, { cause: thrown })
+  }
+}
+
+/**
+ * @param {string[]} labels
+ * @param {Float32Array} probabilities
+ * @returns {Prediction[]}
+ */
+export function rank(labels, probabilities) {
+  return labels
+    .map((label, index) => ({ label, confidence: probabilities[index] }))
+    .sort((a, b) => b.confidence - a.confidence)
+}

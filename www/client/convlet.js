@@ -1,0 +1,4 @@
+/** Convlet for a page: everything a program needs to classify pictures in the visitor's own browser. */
+export { Camera } from './camera.js'
+export { Classifier } from './classifier.js'
+export { ConvletError } from './errors.js'

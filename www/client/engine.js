@@ -1,0 +1,171 @@
+import { ConvletError, messageOf } from './errors.js'
+import { TrapError, WorkerPort } from './port.js'
+
+/** @import { Operation } from './port.js' */
+/** @import { Service } from './service.js' */
+
+/**
+ * @typedef {object} Job
+ * @property {Operation} operation
+ * @property {any} argument
+ * @property {Transferable[]} transfer
+ * @property {(result: any) => void} resolve
+ * @property {(reason: unknown) => void} reject
+ */
+
+/** Wasm memory never shrinks, and one huge picture leaves hundreds of megabytes behind: past this, a fresh worker. */
+const MEMORY_LIMIT = 256 * 2 ** 20
+
+/**
+ * One engine serves everything on a page. It hands requests to its worker one at a time, so that a queued one can be
+ * withdrawn, and outlives the worker: a trap poisons a wasm instance, so model files are kept on this side and opened
+ * again in the worker that follows.
+ */
+export class Engine {
+  /** @type {Engine | undefined} */
+  static #shared
+
+  /** What waits for its turn. @type {Job[]} */
+  #queue = []
+  /** Whether `#work` is under way. */
+  #working = false
+  /** The worker, once asked for, with every model open in it. @type {Promise<WorkerPort> | undefined} */
+  #port
+  /** Every open model, by handle. @type {Map<number, { bytes: Uint8Array, name: string }>} */
+  #models = new Map()
+  #lastHandle = 0
+
+  /** The engine of this page. */
+  static get shared() {
+    return (this.#shared ??= new Engine())
+  }
+
+  /** Starts the worker ahead of the first request. Failures show up in the request that needs it. */
+  warmUp() {
+    this.#ready().catch(() => {})
+  }
+
+  /**
+   * Opens a model file, which the engine then keeps.
+   *
+   * @param {Uint8Array} bytes
+   * @param {string} name for messages
+   * @param {{ signal?: AbortSignal }} [options]
+   */
+  async open(bytes, name, options) {
+    const handle = ++this.#lastHandle
+    const description = await this.call('open', { handle, bytes, name }, options)
+    this.#models.set(handle, { bytes, name })
+    return { handle, description }
+  }
+
+  /**
+   * @param {number} handle
+   */
+  async close(handle) {
+    if (this.#models.delete(handle)) await this.call('close', { handle })
+  }
+
+  /**
+   * Runs one operation of the service in the worker. An abort rejects at once; what the worker has begun it ends in
+   * silence.
+   *
+   * @template {Operation} Name
+   * @param {Name} operation
+   * @param {Parameters<Service[Name]>[0]} argument
+   * @param {{ signal?: AbortSignal, transfer?: Transferable[] }} [options]
+   * @returns {Promise<Awaited<ReturnType<Service[Name]>>>}
+   */
+  call(operation, argument, { signal, transfer = [] } = {}) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const withdraw = () => {
+        const place = this.#queue.indexOf(job)
+        if (place >= 0) this.#queue.splice(place, 1)
+        job.reject(signal?.reason)
+      }
+      /** @type {(settle: (value: any) => void) => (value: any) => void} */
+      const settling = (settle) => (value) => {
+        signal?.removeEventListener('abort', withdraw)
+        settle(value)
+      }
+      /** @type {Job} */
+      const job = { operation, argument, transfer, resolve: settling(resolve), reject: settling(reject) }
+      signal?.addEventListener('abort', withdraw)
+      this.#queue.push(job)
+      if (!this.#working) this.#work()
+    })
+  }
+
+  /** Does the queue's jobs, one after the other. */
+  async #work() {
+    this.#working = true
+    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
+      /** @type {WorkerPort | undefined} */
+      let port
+      try {
+        port = await this.#ready()
+        job.resolve(await port.request(job.operation, job.argument, job.transfer))
+        if (port.memory > MEMORY_LIMIT) this.#replace(port)
+      } catch (thrown) {
+        job.reject(thrown)
+        if (port && thrown instanceof TrapError) this.#replace(port)
+      }
+    }
+    this.#working = false
+  }
+
+  /** The worker, started if there is none. A start that failed is tried anew by the next request. */
+  #ready() {
+    this.#port ??= this.#start().catch((thrown) => {
+      this.#port = undefined
+      throw thrown
+    })
+    return this.#port
+  }
+
+  async #start() {
+    const port = new WorkerPort()
+    try {
+      await port.request('start', await compileEngine())
+      for (const [handle, { bytes, name }] of this.#models) await port.request('open', { handle, bytes, name })
+      return port
+    } catch (thrown) {
+      port.terminate()
+      throw thrown
+    }
+  }
+
+  /**
+   * @param {WorkerPort} port
+   */
+  #replace(port) {
+    port.terminate()
+    this.#port = undefined
+    this.warmUp()
+  }
+}
+
+/** @type {Promise<WebAssembly.Module> | undefined} */
+let compiling
+
+/** The engine's code, fetched and compiled once a page however many workers it goes through. */
+function compileEngine() {
+  compiling ??= compile(new URL('../pkg/convlet_bg.wasm', import.meta.url)).catch((thrown) => {
+    compiling = undefined
+    throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
+  })
+  return compiling
+}
+
+/**
+ * @param {URL} url
+ */
+async function compile(url) {
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`the server answered ${response.status}`)
+  // A host that sends another type than application/wasm is no reason to fail: only streaming needs it.
+  return response.headers.get('content-type') === 'application/wasm'
+    ? WebAssembly.compileStreaming(response)
+    : WebAssembly.compile(await response.arrayBuffer())
+}

@@ -1,0 +1,86 @@
+import { ConvletError, messageOf } from './errors.js'
+
+/**
+ * How far a download is. `total` and `progress` are undefined where the server does not tell the size.
+ *
+ * @typedef {{ file: string, loaded: number, total?: number, progress?: number }} Progress
+ */
+
+/**
+ * The last part of an address, for messages.
+ *
+ * @param {string | URL} url
+ */
+export function fileName(url) {
+  const path = String(url).split(/[?#]/)[0]
+  return decodeURIComponent(path.slice(path.lastIndexOf('/') + 1)) || String(url)
+}
+
+/**
+ * The bytes behind `url`. Rejects with a `ConvletError` that names the file when it cannot be had whole.
+ *
+ * @param {string | URL} url
+ * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} [options]
+ * @returns {Promise<Uint8Array<ArrayBuffer>>}
+ */
+export async function fetchBytes(url, { signal, onProgress } = {}) {
+  const file = fileName(url)
+  try {
+    const response = await fetch(url, { signal })
+    if (!response.ok) throw new ConvletError('network', `${file}: the server answered ${response.status}`)
+    if (response.headers.get('content-type')?.startsWith('text/html'))
+      throw new ConvletError('file', `${file}: expected a model file, got an HTML page`)
+    return await readBody(response, file, onProgress)
+  } catch (thrown) {
+    signal?.throwIfAborted()
+    if (thrown instanceof ConvletError) throw thrown
+    throw new ConvletError('network', `${file}: could not be fetched (${messageOf(thrown)})`, { cause: thrown })
+  }
+}
+
+/**
+ * @param {Response} response
+ * @param {string} file
+ * @param {((progress: Progress) => void) | undefined} onProgress
+ */
+async function readBody(response, file, onProgress) {
+  const total = bodyLength(response.headers)
+  /** @type {Uint8Array[]} */
+  const chunks = []
+  let loaded = 0
+  const report = () => onProgress?.({ file, loaded, total, progress: total && loaded / total })
+  report()
+  const reader = response.body?.getReader()
+  for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
+    chunks.push(chunk.value)
+    loaded += chunk.value.length
+    report()
+  }
+  if (total !== undefined && loaded !== total)
+    throw new ConvletError('network', `${file}: expected ${total} bytes, the connection ended after ${loaded}`)
+  return concatenate(chunks, loaded)
+}
+
+/**
+ * The length of the body as it will arrive here, if the headers tell: a compressed one is counted before unpacking.
+ *
+ * @param {Headers} headers
+ */
+function bodyLength(headers) {
+  const length = Number(headers.get('content-length') ?? NaN)
+  return Number.isInteger(length) && !headers.has('content-encoding') ? length : undefined
+}
+
+/**
+ * @param {Uint8Array[]} chunks
+ * @param {number} length
+ */
+function concatenate(chunks, length) {
+  const bytes = new Uint8Array(length)
+  let offset = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset)
+    offset += chunk.length
+  }
+  return bytes
+}

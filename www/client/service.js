@@ -1,0 +1,97 @@
+import init, { Network } from '../pkg/convlet.js'
+import { ConvletError } from './errors.js'
+import { copyPixels } from './pixels.js'
+
+/** @import { Picture } from './pixels.js' */
+
+/**
+ * What a model file says of itself.
+ *
+ * @typedef {object} Description
+ * @property {string[]} labels one name an output, in the order of the probabilities
+ * @property {{ height: number, width: number, channels: number }} input what the network sees of a picture
+ * @property {number} parameters trained and fixed weights together
+ * @property {string} summary Keras's table of layers
+ */
+
+/**
+ * One picture, classified.
+ *
+ * @typedef {object} Classification
+ * @property {Float32Array} probabilities one a label
+ * @property {Float32Array} seen the tensor the network was given, height x width x channels
+ * @property {{ pixels: number, network: number }} milliseconds bringing the pixels in; resizing and the forward pass
+ */
+
+/** The operations of the engine over one wasm instance: all that a worker, or a page without one, can be asked to do. */
+export class Service {
+  /** The networks in wasm memory, by the handle the engine gave them. @type {Map<number, Network>} */
+  #networks = new Map()
+  /** Wasm's memory: a view of it dies when it grows, so each use takes a fresh one. @type {WebAssembly.Memory} */
+  #memory
+
+  /**
+   * @param {WebAssembly.Memory} memory
+   */
+  constructor(memory) {
+    this.#memory = memory
+  }
+
+  /**
+   * @param {WebAssembly.Module} module
+   */
+  static async start(module) {
+    return new Service((await init({ module_or_path: module })).memory)
+  }
+
+  /** Bytes of wasm memory; it never shrinks. */
+  get memory() {
+    return this.#memory.buffer.byteLength
+  }
+
+  /**
+   * @param {{ handle: number, bytes: Uint8Array, name: string }} request
+   * @returns {Description}
+   */
+  open({ handle, bytes, name }) {
+    const network = Network.fromBytes(bytes, name)
+    this.close({ handle })
+    this.#networks.set(handle, network)
+    return {
+      labels: network.labels,
+      input: network.input,
+      parameters: network.countParams(),
+      summary: network.summary(),
+    }
+  }
+
+  /**
+   * @param {{ handle: number, picture: Picture }} request
+   * @returns {Classification}
+   */
+  classify({ handle, picture }) {
+    const network = this.#networks.get(handle)
+    if (!network) throw new ConvletError('argument', 'classify: the classifier was disposed of')
+    const { width, height } = picture
+    const began = performance.now()
+    const pointer = network.pixels(width, height)
+    copyPixels(picture, new Uint8ClampedArray(this.#memory.buffer, pointer, width * height * 4))
+    if (picture instanceof ImageBitmap) picture.close()
+    const copied = performance.now()
+    const probabilities = network.classifyPixels(width, height)
+    const ended = performance.now()
+    return {
+      probabilities,
+      seen: network.seen(),
+      milliseconds: { pixels: copied - began, network: ended - copied },
+    }
+  }
+
+  /**
+   * @param {{ handle: number }} request
+   */
+  close({ handle }) {
+    this.#networks.get(handle)?.free()
+    this.#networks.delete(handle)
+  }
+}

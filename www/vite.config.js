@@ -1,0 +1,22 @@
+import { defineConfig } from 'vite'
+
+export default defineConfig({
+  // The pages may lie anywhere on any host.
+  base: './',
+  // A missing file answers 404, not the front page.
+  appType: 'mpa',
+  worker: { format: 'es' },
+  build: {
+    target: ['chrome111', 'firefox115', 'safari16.4'],
+    modulePreload: { polyfill: false },
+    // Inlined pictures would be `data:` addresses, and paid for whether shown or not.
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        // A model keeps its name: the page shows it and others link to it.
+        assetFileNames: ({ names }) =>
+          names[0]?.endsWith('.safetensors') ? 'models/[name][extname]' : 'assets/[name]-[hash][extname]',
+      },
+    },
+  },
+})
