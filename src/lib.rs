@@ -3,6 +3,9 @@
 #![deny(missing_docs, unsafe_code)]
 
 pub mod architecture;
+pub mod augment;
 pub mod error;
+pub mod image;
 mod json;
 pub mod kernel;
+pub mod rng;
