@@ -23,7 +23,7 @@ pub const MAX_CHANNELS: usize = 4096;
 /// The most inputs that one layer may have.
 pub const MAX_INPUTS: usize = 64;
 /// The most bytes of an architecture's JSON.
-pub const MAX_JSON: usize = 4 << 20;
+pub const MAX_JSON: usize = json::MAX_JSON;
 
 /// Where a layer takes an input from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,9 +150,6 @@ impl Architecture {
     /// Architecture: not JSON, not Keras's, several inputs or outputs, an input whose height, width or channels are
     /// open, layers in a circle, used twice or custom, and whatever [`Architecture::new`] refuses.
     pub fn from_json(text: &str) -> Result<Self> {
-        if text.len() > MAX_JSON {
-            bail!(Architecture, "expected at most {MAX_JSON} bytes of JSON, got {}", text.len());
-        }
         let value = json::parse(text).map_err(|error| {
             Error::new(ErrorKind::Architecture, format!("expected Keras's JSON, got {error}"))
         })?;

@@ -1,13 +1,58 @@
 //! JSON from strangers: like `serde_json::from_str`, but an object that says the same key twice is refused, since two
-//! readers of such a file may see two different models. Nesting is capped by serde_json itself at 128 levels.
+//! readers of such a file may see two different models, and so is a text of more than [`MAX_JSON`] bytes, since a
+//! [`Value`] takes some 40 times the memory of the shortest text for it. serde_json itself caps nesting at 128 levels.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
 use std::fmt;
+
+/// The most bytes of JSON that is read as a [`Value`].
+pub(crate) const MAX_JSON: usize = 2 << 20;
 
 /// Parses `text`; the error is serde_json's own, with line and column.
 pub(crate) fn parse(text: &str) -> serde_json::Result<Value> {
+    if text.len() > MAX_JSON {
+        return Err(Error::custom(format!("{} bytes, more than {MAX_JSON}", text.len())));
+    }
     serde_json::from_str::<Strict>(text).map(|strict| strict.0)
+}
+
+/// Says that `key` stands twice in one object.
+pub(crate) fn twice<E: Error>(key: &str) -> E {
+    let start: String = key.chars().take(64).collect();
+    E::custom(format!("key {start:?} twice in one object"))
+}
+
+/// An object of strings that holds no key twice.
+#[derive(Default)]
+pub(crate) struct Strings(pub BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(StringsVisitor)
+    }
+}
+
+struct StringsVisitor;
+
+impl<'de> Visitor<'de> for StringsVisitor {
+    type Value = Strings;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Strings, A::Error> {
+        let mut map = BTreeMap::new();
+        while let Some((key, value)) = entries.next_entry::<String, String>()? {
+            if map.contains_key(&key) {
+                return Err(twice(&key));
+            }
+            map.insert(key, value);
+        }
+        Ok(Strings(map))
+    }
 }
 
 /// A [`Value`] none of whose objects holds a key twice.
@@ -65,8 +110,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         while let Some(key) = entries.next_key::<String>()? {
             let Strict(value) = entries.next_value()?;
             if map.contains_key(&key) {
-                let start: String = key.chars().take(64).collect();
-                return Err(A::Error::custom(format!("key {start:?} twice in one object")));
+                return Err(twice(&key));
             }
             map.insert(key, value);
         }
@@ -91,6 +135,12 @@ mod tests {
             let message = parse(text).unwrap_err().to_string();
             assert!(message.contains(r#"key "a" twice"#), "{message}");
         }
+    }
+
+    #[test]
+    fn refuses_a_long_text() {
+        let long = format!("[{}1]", "1,".repeat(super::MAX_JSON / 2));
+        assert!(parse(&long).unwrap_err().to_string().contains("more than 2097152"));
     }
 
     #[test]

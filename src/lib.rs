@@ -5,6 +5,7 @@
 pub mod architecture;
 pub mod augment;
 pub mod error;
+pub mod file;
 pub mod image;
 mod json;
 pub mod kernel;

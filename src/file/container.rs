@@ -1,0 +1,259 @@
+//! The safetensors container: eight bytes that say how long the header is, the header (JSON: metadata, and for each
+//! tensor its dtype, shape and place), the tensors' bytes in a row.
+//!
+//! The header is read here rather than by the safetensors crate, which takes the last of two tensors of one name and
+//! does not say which tensor is wrong; and written here, since the crate writes metadata in random order. The tests hold
+//! both ways against the crate.
+
+use super::{MAX_FILE, MAX_HEADER, MAX_RANK, MAX_TENSORS, Weight};
+use crate::error::{Error, ErrorKind, Result, bail};
+use crate::json::{self, Strings};
+use safetensors::tensor::{Dtype, TensorInfo};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+
+const METADATA: &str = "__metadata__";
+
+/// What a safetensors file holds: metadata, and tensors in the order of their bytes.
+pub(super) struct Container {
+    pub metadata: BTreeMap<String, String>,
+    pub tensors: Vec<Weight>,
+}
+
+/// Reads a whole file. Allocates the header's JSON and the values as `f32`.
+pub(super) fn read(bytes: &[u8]) -> Result<Container> {
+    if bytes.len() > MAX_FILE {
+        bail!(File, "expected a model file of at most {MAX_FILE} bytes, got {}", bytes.len());
+    }
+    let (header, data) = split(bytes)?;
+    let Header { metadata, tensors: places } = serde_json::from_slice(header).map_err(|error| {
+        Error::new(ErrorKind::File, format!("expected a header in JSON, got {error}"))
+    })?;
+    let mut places: Vec<(String, TensorInfo)> = places.into_iter().collect();
+    places.sort_by_key(|(_, info)| info.data_offsets);
+    let mut end = 0;
+    let mut tensors = Vec::with_capacity(places.len());
+    for (name, info) in places {
+        let (start, stop) = info.data_offsets;
+        if start != end {
+            let trouble = if start < end { "overlaps with" } else { "leaves a gap to" };
+            bail!(
+                File,
+                "tensor {name:?}: expected its bytes to start at {end}, got {start}: it {trouble} the one before"
+            );
+        }
+        let Some(bytes) = data.get(start..stop) else {
+            bail!(
+                File,
+                "tensor {name:?}: expected its bytes {start} to {stop}, got a file that ends after {}: truncated?",
+                data.len()
+            );
+        };
+        let values = read_values(&info, bytes).map_err(|e| e.within(format!("tensor {name:?}")))?;
+        end = stop;
+        tensors.push(Weight { name, shape: info.shape, values });
+    }
+    if end != data.len() {
+        bail!(File, "expected {end} bytes of tensors, got {}", data.len());
+    }
+    Ok(Container { metadata: metadata.unwrap_or_default().0, tensors })
+}
+
+/// One tensor's values, which its shape must account for and which must be finite.
+fn read_values(info: &TensorInfo, bytes: &[u8]) -> Result<Vec<f32>> {
+    let TensorInfo { dtype, shape, .. } = info;
+    if shape.len() > MAX_RANK {
+        bail!(File, "expected at most {MAX_RANK} dimensions, got {}", shape.len());
+    }
+    let bits = shape.iter().try_fold(dtype.bitsize(), |n, &side| n.checked_mul(side));
+    if bits != bytes.len().checked_mul(8) {
+        bail!(File, "expected the bytes of {dtype} {shape:?}, got {} bytes", bytes.len());
+    }
+    let values = decode(*dtype, bytes)?;
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(i) => bail!(File, "expected finite numbers, got {} at index {i}", values[i]),
+        None => Ok(values),
+    }
+}
+
+/// The header's JSON: `__metadata__` and one entry a tensor.
+#[derive(Default)]
+struct Header {
+    metadata: Option<Strings>,
+    tensors: BTreeMap<String, TensorInfo>,
+}
+
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of tensors")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Header, A::Error> {
+        let mut header = Header::default();
+        while let Some(key) = entries.next_key::<String>()? {
+            let place = |error| A::Error::custom(format!("{key:?}: {error}"));
+            let is_new = if key == METADATA {
+                header.metadata.replace(entries.next_value().map_err(place)?).is_none()
+            } else {
+                let info = entries.next_value().map_err(place)?;
+                header.tensors.insert(key.clone(), info).is_none()
+            };
+            if !is_new {
+                return Err(json::twice(&key));
+            }
+            if header.tensors.len() > MAX_TENSORS {
+                return Err(A::Error::custom(format!("more than {MAX_TENSORS} tensors")));
+            }
+        }
+        Ok(header)
+    }
+}
+
+/// Header and data of a file, or what else the file seems to be.
+fn split(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk::<8>().unwrap_or((&[255; 8], &[]));
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER as u64 {
+        let got = stranger(bytes).unwrap_or("a file that does not start with a header's length");
+        bail!(File, "expected a model file (safetensors), got {got} ({} bytes)", bytes.len());
+    }
+    match usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length)) {
+        Some(parts) => Ok(parts),
+        None => bail!(
+            File,
+            "expected a header of {length} bytes, got a file that ends after {}: truncated?",
+            rest.len()
+        ),
+    }
+}
+
+/// Names the files that turn up in a model's place.
+fn stranger(bytes: &[u8]) -> Option<&'static str> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    match text.first()? {
+        b'<' => Some("what looks like a web page: is the address right?"),
+        b'{' | b'[' => Some("what looks like JSON: an architecture without its weights?"),
+        _ if text.starts_with(b"PK\x03\x04") => Some("a zip archive: a .keras file, not exported?"),
+        _ if text.starts_with(b"\x89HDF") => {
+            Some("an HDF5 file: a .h5 file of Keras's, not exported?")
+        }
+        _ if text.starts_with(b"version https://git-lfs") => Some("a Git LFS pointer"),
+        _ => None,
+    }
+}
+
+/// Little-endian numbers of any float dtype as `f32`.
+fn decode(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>> {
+    match dtype {
+        Dtype::F32 => numbers(bytes, f32::from_le_bytes),
+        Dtype::F64 => numbers(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
+        Dtype::F16 => numbers(bytes, |bytes| f16_to_f32(u16::from_le_bytes(bytes))),
+        Dtype::BF16 => numbers(bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
+        _ => bail!(File, "expected dtype F32, F16, BF16 or F64, got {dtype}"),
+    }
+}
+
+fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Result<Vec<f32>> {
+    let (chunks, []) = bytes.as_chunks::<N>() else {
+        bail!(File, "expected a multiple of {N} bytes, got {}", bytes.len());
+    };
+    Ok(chunks.iter().map(|&chunk| number(chunk)).collect())
+}
+
+/// IEEE 754 half precision: 1 bit sign, 5 bits exponent (bias 15), 10 bits fraction.
+fn f16_to_f32(bits: u16) -> f32 {
+    let (exponent, fraction) = (bits >> 10 & 31, bits & 1023);
+    let magnitude = match exponent {
+        0 => f32::from(fraction) / (1 << 24) as f32,
+        31 if fraction == 0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => f32::from_bits((u32::from(exponent) + 112) << 23 | u32::from(fraction) << 13),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+/// Writes a file of F32 tensors: metadata and tensors in the order given, so that equal models are equal bytes.
+pub(super) fn write(metadata: Map<String, Value>, tensors: &[Weight]) -> Result<Vec<u8>> {
+    let mut header = Map::new();
+    header.insert(METADATA.into(), metadata.into());
+    let mut end = 0;
+    for Weight { name, shape, values } in tensors {
+        let start = end;
+        end += size_of_val(values.as_slice());
+        let info = json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]});
+        if header.insert(name.clone(), info).is_some() {
+            bail!(File, "expected weights of different names, got two named {name:?}");
+        }
+    }
+    let mut header = Value::Object(header).to_string().into_bytes();
+    // Tensors begin at a multiple of eight bytes, as the format asks for.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    if header.len() > MAX_HEADER || end > MAX_FILE - MAX_HEADER {
+        bail!(
+            File,
+            "expected a header of at most {MAX_HEADER} bytes and at most {} bytes of weights, got {} and {end}",
+            MAX_FILE - MAX_HEADER,
+            header.len()
+        );
+    }
+    let mut file = Vec::with_capacity(8 + header.len() + end);
+    file.extend((header.len() as u64).to_le_bytes());
+    file.extend(header);
+    for value in tensors.iter().flat_map(|tensor| &tensor.values) {
+        file.extend(value.to_le_bytes());
+    }
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_is_ieee_754() {
+        for (bits, value) in [
+            (0x0000, 0.0),
+            (0x0001, 2.0_f32.powi(-24)),
+            (0x03ff, 1023.0 * 2.0_f32.powi(-24)),
+            (0x0400, 2.0_f32.powi(-14)),
+            (0x3555, 0.333_251_95),
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0xfc00, f32::NEG_INFINITY),
+        ] {
+            assert_eq!(f16_to_f32(bits), value, "{bits:#06x}");
+        }
+        assert!(f16_to_f32(0x7e00).is_nan());
+        assert!(f16_to_f32(0x8000).is_sign_negative());
+        // Between zero and infinity the bits count upwards, and so must the values.
+        for bits in 0..0x7c00 {
+            assert!(f16_to_f32(bits) < f16_to_f32(bits + 1), "{bits:#06x}");
+        }
+    }
+
+    #[test]
+    fn every_float_dtype_is_read() {
+        let value = -1.5_f32;
+        let half = 0xbe00_u16.to_le_bytes();
+        let brain = ((value.to_bits() >> 16) as u16).to_le_bytes();
+        assert_eq!(decode(Dtype::F32, &value.to_le_bytes()).unwrap(), [value]);
+        assert_eq!(decode(Dtype::F64, &f64::from(value).to_le_bytes()).unwrap(), [value]);
+        assert_eq!(decode(Dtype::F16, &half).unwrap(), [value]);
+        assert_eq!(decode(Dtype::BF16, &brain).unwrap(), [value]);
+        let error = decode(Dtype::I64, &[0; 8]).unwrap_err().to_string();
+        assert_eq!(error, "expected dtype F32, F16, BF16 or F64, got I64");
+    }
+}
