@@ -25,3 +25,15 @@ pub fn for_each<T: Send>(items: impl Iterator<Item = T> + Send, f: impl Fn(T) + 
     }
     items.for_each(f);
 }
+
+/// Calls both, on two threads where there are.
+pub fn join<A: Send, B: Send>(
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+    if parts() > 1 {
+        return rayon::join(a, b);
+    }
+    (a(), b())
+}

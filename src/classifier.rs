@@ -1,0 +1,112 @@
+//! From a picture to labelled confidences: a network with its labels and its preprocessing.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Result, bail};
+use crate::file::ModelFile;
+use crate::image::{Input, to_tensor};
+use crate::model::{Mode, Model};
+
+/// A model that takes pictures of any size and names what they show.
+#[derive(Debug)]
+pub struct Classifier {
+    /// The network.
+    pub model: Model,
+    labels: Vec<String>,
+    input: Input,
+    training: Map<String, Value>,
+    probabilities: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+/// One label and how sure the network is of it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Prediction {
+    /// The class's name.
+    pub label: String,
+    /// From 0 to 1; all labels' together make 1 where the network ends in a softmax or a single sigmoid.
+    pub confidence: f32,
+}
+
+impl Classifier {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// As [`ModelFile::from_bytes`] and [`Model::from_file`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let file = ModelFile::from_bytes(bytes)?;
+        let model = Model::from_file(&file)?;
+        Self::new(model, file.labels, file.input, file.training)
+    }
+
+    /// Joins a network with its labels (two for a single sigmoid output, else one an output) and its preprocessing.
+    pub fn new(
+        model: Model,
+        labels: Vec<String>,
+        input: Input,
+        training: Map<String, Value>,
+    ) -> Result<Self> {
+        let classes = model.output_len().max(2);
+        if labels.len() != classes {
+            bail!(
+                File,
+                "labels: expected {classes} for the network's outputs, got {}",
+                labels.len()
+            );
+        }
+        let shape = [input.height, input.width, input.channels];
+        if shape != model.input_shape() {
+            bail!(
+                File,
+                "input: expected the network's height, width and channels {:?}, got {shape:?}",
+                model.input_shape()
+            );
+        }
+        let probabilities = vec![0.0; classes];
+        Ok(Self { model, labels, input, training, probabilities, scratch: Vec::new() })
+    }
+
+    /// The classes' names, in the order of [`Self::classify`].
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// How a picture becomes the network's input.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// How the model was trained, as its file tells.
+    pub fn training(&self) -> &Map<String, Value> {
+        &self.training
+    }
+
+    /// The probability of each label for a picture of RGBA bytes, `width` x `height`.
+    pub fn classify(&mut self, rgba: &[u8], width: usize, height: usize) -> Result<&[f32]> {
+        let tensor = self.model.input_mut(1, Mode::Inference)?;
+        to_tensor(rgba, width, height, &self.input, tensor, &mut self.scratch)?;
+        let outputs = self.model.forward(1, Mode::Inference);
+        spread(outputs, &mut self.probabilities);
+        Ok(&self.probabilities)
+    }
+
+    /// The labels with their confidences, highest first.
+    pub fn ranked(&self, probabilities: &[f32]) -> Vec<Prediction> {
+        let mut predictions: Vec<Prediction> = self
+            .labels
+            .iter()
+            .zip(probabilities)
+            .map(|(label, &confidence)| Prediction { label: label.clone(), confidence })
+            .collect();
+        predictions.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+        predictions
+    }
+}
+
+/// A network's outputs as one probability a label: a single sigmoid speaks for both of its classes.
+pub fn spread(outputs: &[f32], probabilities: &mut [f32]) {
+    match (outputs, probabilities) {
+        (&[p], [first, second]) => (*first, *second) = (1.0 - p, p),
+        (outputs, probabilities) => probabilities.copy_from_slice(outputs),
+    }
+}

@@ -1,0 +1,229 @@
+//! Convolution of an image with learnt kernels.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::config::*;
+use super::{
+    ActivationLayer, Backward, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State,
+    Traits, WeightSpec,
+};
+use crate::error::Result;
+use crate::kernel::activation::{Activation, activation_backward};
+use crate::kernel::{Clamp, OutputGradient, Window, conv2d};
+
+/// Slides `filters` kernels over the image:
+/// `out[y, x, o] = activation(bias[o] + sum over (i, j, c) of in[y*sh + i, x*sw + j, c] * kernel[i, j, c, o])`.
+///
+/// (H, W, C) to (OH, OW, filters); weights `kernel` (KH, KW, C, filters) and `bias` (filters). Keras's `Conv2D`.
+#[derive(Clone, Debug)]
+pub struct Conv2D {
+    /// How many kernels: the output's channels.
+    pub filters: usize,
+    /// Height and width of a kernel.
+    pub kernel_size: [usize; 2],
+    /// Steps between two places of the kernel, down and across.
+    pub strides: [usize; 2],
+    /// What happens at the border.
+    pub padding: Padding,
+    /// Whether a bias is added.
+    pub use_bias: bool,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// What the kernel starts as.
+    pub kernel_initializer: Initializer,
+    /// A 2 x 2 max pooling done in the same pass. The model sets it; no configuration names it.
+    pooled: bool,
+}
+
+impl Conv2D {
+    /// `filters` kernels of `size` x `size`, stride 1, `valid`, with a bias, linear.
+    pub fn new(filters: usize, size: usize) -> Self {
+        Self {
+            filters,
+            kernel_size: [size; 2],
+            strides: [1; 2],
+            padding: Padding::Valid,
+            use_bias: true,
+            activation: Activation::Linear,
+            kernel_initializer: Initializer::GlorotUniform,
+            pooled: false,
+        }
+    }
+
+    /// The same layer with an activation.
+    pub fn activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// Reads Keras's configuration.
+    pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
+        let config = Config::new(map);
+        config.only("dilation_rate", json!([1, 1])).or(config.only("dilation_rate", json!(1)))?;
+        config.only("groups", json!(1))?;
+        config.only("data_format", json!("channels_last"))?;
+        Ok(Self {
+            filters: config.count("filters")?,
+            kernel_size: config.pair("kernel_size", None)?,
+            strides: config.pair("strides", Some([1; 2]))?,
+            padding: config.padding()?,
+            use_bias: config.flag("use_bias", true)?,
+            activation: config.activation()?,
+            kernel_initializer: config
+                .initializer("kernel_initializer", Initializer::GlorotUniform),
+            pooled: false,
+        })
+    }
+
+    fn window(&self, shapes: &Shapes, n: usize) -> Window {
+        let (kernel, strides) = (self.kernel_size, self.strides);
+        checked_window(&shapes.inputs, self.filters, n, kernel, strides, self.padding)
+    }
+
+    fn clamp(&self) -> Clamp {
+        self.activation.clamp().unwrap_or(Clamp::LINEAR)
+    }
+}
+
+impl Layer for Conv2D {
+    fn class_name(&self) -> &'static str {
+        "Conv2D"
+    }
+
+    fn config(&self) -> Map<String, Value> {
+        object(json!({
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": padding_value(self.padding),
+            "use_bias": self.use_bias,
+            "activation": activation_value(self.activation),
+            "kernel_initializer": initializer_value(self.kernel_initializer),
+        }))
+    }
+
+    fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {
+        let s = window(
+            image_shape(inputs)?,
+            self.filters,
+            self.kernel_size,
+            self.strides,
+            self.padding,
+        )?;
+        Ok(vec![s.oh, s.ow, s.oc])
+    }
+
+    fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
+        let [kh, kw] = self.kernel_size;
+        let kernel = WeightSpec {
+            name: "kernel",
+            shape: vec![kh, kw, inputs[0][2], self.filters],
+            initializer: self.kernel_initializer,
+            trainable: true,
+        };
+        let bias = WeightSpec {
+            name: "bias",
+            shape: vec![self.filters],
+            initializer: Initializer::Zeros,
+            trainable: true,
+        };
+        if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
+    }
+
+    fn lower(&self) -> Option<Vec<(Arc<dyn Layer>, usize)>> {
+        if self.activation.clamp().is_some() {
+            return None;
+        }
+        let linear = Self { activation: Activation::Linear, ..self.clone() };
+        let weights = 1 + usize::from(self.use_bias);
+        let activation = ActivationLayer::new(self.activation);
+        Some(vec![(Arc::new(linear), weights), (Arc::new(activation), 0)])
+    }
+
+    fn fuse(&self, next: &dyn Layer, output: &[usize]) -> Option<Arc<dyn Layer>> {
+        let pool = (next as &dyn Any).downcast_ref::<MaxPooling2D>()?;
+        let halves = pool.pool_size == [2; 2] && pool.strides == [2; 2];
+        let whole = output[0] % 2 == 0 && output[1] % 2 == 0;
+        let fits = halves && (pool.padding == Padding::Valid || whole) && !self.pooled;
+        fits.then(|| Arc::new(Self { pooled: true, ..self.clone() }) as Arc<dyn Layer>)
+    }
+
+    fn memory(&self, shapes: &Shapes) -> Memory {
+        let s = self.window(shapes, shapes.n);
+        Memory {
+            packed: conv2d::packed_len(&s),
+            packed_backward: conv2d::packed_backward_len(&s),
+            indices: if self.pooled { shapes.n * shapes.output_len() } else { 0 },
+            scratch: conv2d::scratch_len(&s),
+            ..Memory::default()
+        }
+    }
+
+    fn traits(&self) -> Traits {
+        let clamped = self.activation != Activation::Linear;
+        Traits { needs_input: true, needs_output: clamped, ..Traits::default() }
+    }
+
+    fn prepare(&self, shapes: &Shapes, parameters: &[Parameter], state: &mut State) {
+        let s = self.window(shapes, shapes.n);
+        let bias = parameters.get(1).map(|bias| &bias.value[..]);
+        conv2d::pack(&s, &parameters[0].value, bias, &mut state.packed);
+        if !state.packed_backward.is_empty() {
+            conv2d::pack_backward(&s, &parameters[0].value, &mut state.packed_backward);
+        }
+    }
+
+    fn forward(&self, pass: Forward) {
+        let s = self.window(pass.shapes, pass.n);
+        let (x, state) = (pass.inputs.get(0), pass.state);
+        if self.pooled {
+            let len = pass.output.len();
+            let indices = pass.training.then(|| &mut state.indices[..len]);
+            conv2d::conv2d_max_pool_forward(
+                &s,
+                x,
+                &state.packed,
+                self.clamp(),
+                pass.output,
+                indices,
+                pass.scratch,
+            );
+        } else {
+            conv2d::conv2d_forward(&s, x, &state.packed, self.clamp(), pass.output, pass.scratch);
+        }
+    }
+
+    fn backward(&self, pass: Backward) {
+        let s = self.window(pass.shapes, pass.n);
+        // The maximum of a window is where the activation's derivative is taken, so the pooled output serves as well.
+        if self.activation != Activation::Linear {
+            activation_backward(self.activation, s.oc, None, pass.output, pass.doutput);
+        }
+        let dout = match self.pooled {
+            true => OutputGradient::MaxPooled {
+                dout: pass.doutput,
+                indices: &pass.state.indices[..pass.output.len()],
+            },
+            false => OutputGradient::Full(pass.doutput),
+        };
+        let (kernel, bias) = pass.parameters.split_at_mut(1);
+        if kernel[0].trainable {
+            let dbias = bias.first_mut().map(|bias| &mut bias.gradient[..]);
+            let x = pass.inputs.get(0);
+            conv2d::conv2d_backward_kernel(
+                &s,
+                x,
+                dout,
+                &mut kernel[0].gradient,
+                dbias,
+                pass.scratch,
+            );
+        }
+        if let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) {
+            let dx = &mut dx[..s.n * s.input_len()];
+            conv2d::conv2d_backward_input(&s, dout, &pass.state.packed_backward, dx, pass.scratch);
+        }
+    }
+}

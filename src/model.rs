@@ -1,0 +1,361 @@
+//! Layers in topological order, each naming its inputs; a Sequential model is the chain.
+//!
+//! A [`Model`] holds the layers as the architecture names them, and their weights. What runs is a [`plan`]: the same
+//! layers with activations split off or fused, and every buffer allocated, for one batch size and one [`Mode`].
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView4};
+use serde_json::{Map, Value};
+
+use crate::architecture::{Architecture, LayerInput, LayerSpec};
+use crate::error::{Result, bail};
+use crate::file::{ModelFile, Weight};
+use crate::image::Input;
+use crate::kernel::activation::Activation;
+use crate::layer::{self, ActivationLayer, Layer, Parameter};
+use crate::rng::Rng;
+
+mod plan;
+mod summary;
+
+use plan::Plan;
+
+/// Weights of a model in all: a larger one is refused before anything is allocated (4 bytes each, 1 GiB).
+const MAX_PARAMETERS: usize = 1 << 28;
+/// Floats that one sample may take in all layers together.
+const MAX_ACTIVATIONS: usize = 1 << 28;
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Probabilities, as fast as they come: layers fused, buffers shared.
+    Inference,
+    /// Logits, with all that backward needs; dropout and batch statistics are on.
+    Training,
+    /// Every layer's own output, as [`Model::layer_output`] shows it.
+    Inspection,
+}
+
+/// A network: layers and weights.
+///
+/// ```
+/// use convlet::{layer::Activation, layer::Conv2D, layer::Dense, layer::Flatten, model::Model};
+/// let mut model = Model::sequential(
+///     [8, 8, 3],
+///     vec![
+///         Box::new(Conv2D::new(4, 3).activation(Activation::Relu)),
+///         Box::new(Flatten),
+///         Box::new(Dense::new(1).activation(Activation::Sigmoid)),
+///     ],
+///     42,
+/// )?;
+/// assert_eq!(model.count_params(), (27 + 1) * 4 + 144 + 1);
+/// let picture = ndarray::Array4::zeros((1, 8, 8, 3));
+/// assert_eq!(model.predict(picture.view())?, ndarray::array![[0.5]]);
+/// # Ok::<(), convlet::error::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Model {
+    architecture: Architecture,
+    nodes: Vec<Node>,
+    parameters: Vec<Parameter>,
+    plans: [Option<Plan>; 3],
+    rng: Rng,
+    step: u64,
+}
+
+/// A layer in its place.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub name: String,
+    pub layer: Arc<dyn Layer>,
+    /// Values: 0 is the model's input, `i + 1` the output of node `i`.
+    pub inputs: Vec<usize>,
+    pub input_shapes: Vec<Vec<usize>>,
+    pub output_shape: Vec<usize>,
+    pub parameters: Range<usize>,
+}
+
+impl Model {
+    /// Builds the network with fresh weights drawn from `seed`.
+    pub fn new(architecture: Architecture, seed: u64) -> Result<Self> {
+        let mut model = Self::without_weights(architecture, seed)?;
+        let rng = Rng::new(seed);
+        for (index, node) in model.nodes.iter().enumerate() {
+            let specs = node.layer.weights(&node.input_shapes);
+            let parameters = &mut model.parameters[node.parameters.clone()];
+            for (i, (spec, parameter)) in specs.iter().zip(parameters).enumerate() {
+                parameter.value = vec![0.0; spec.shape.iter().product()];
+                let mut rng = rng.fork((index * 16 + i) as u64);
+                spec.initializer.fill(&spec.shape, &mut rng, &mut parameter.value);
+            }
+        }
+        Ok(model)
+    }
+
+    /// Builds a chain of layers with fresh weights drawn from `seed`.
+    pub fn sequential(
+        input_shape: [usize; 3],
+        layers: Vec<Box<dyn Layer>>,
+        seed: u64,
+    ) -> Result<Self> {
+        let spec = |layer: &Box<dyn Layer>| {
+            LayerSpec::new(layer.class_name(), Value::Object(layer.config()))
+        };
+        let specs = layers.iter().map(spec).collect();
+        Self::new(Architecture::sequential(input_shape, specs)?, seed)
+    }
+
+    /// Builds the network of a model file with the file's weights.
+    ///
+    /// # Errors
+    /// Architecture: a layer that is not built here, or whose inputs do not fit. File: weights that do not fit.
+    pub fn from_file(file: &ModelFile) -> Result<Self> {
+        let mut model = Self::without_weights(file.architecture.clone(), 0)?;
+        let expected: Vec<_> =
+            model.parameters.iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect();
+        let weights = file.take_weights(&expected)?;
+        for (parameter, value) in model.parameters.iter_mut().zip(weights) {
+            parameter.value = value;
+        }
+        Ok(model)
+    }
+
+    /// The model as a file: its architecture and weights, and what only the caller knows.
+    pub fn to_file(
+        &self,
+        labels: &[String],
+        input: &Input,
+        training: Map<String, Value>,
+    ) -> ModelFile {
+        let weights = self.parameters.iter().map(|parameter| Weight {
+            name: parameter.name.clone(),
+            shape: parameter.shape.clone(),
+            values: parameter.value.clone(),
+        });
+        ModelFile {
+            architecture: self.architecture.clone(),
+            labels: labels.to_vec(),
+            input: input.clone(),
+            training,
+            weights: weights.collect(),
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    fn without_weights(architecture: Architecture, seed: u64) -> Result<Self> {
+        let mut nodes: Vec<Node> = Vec::new();
+        let mut parameters = Vec::new();
+        let (mut weights, mut activations) = (0_usize, 0_usize);
+        for spec in &architecture.layers {
+            let place = format!("layer {:?} ({})", spec.name, spec.class_name);
+            let layer = layer::from_config(&spec.class_name, &spec.config)
+                .map_err(|error| error.within(&place))?;
+            let value = |input: &LayerInput| match input {
+                LayerInput::Model => 0,
+                LayerInput::Layer(index) => index + 1,
+            };
+            let inputs: Vec<usize> = spec.inputs.iter().map(value).collect();
+            let input_shapes: Vec<_> = inputs
+                .iter()
+                .map(|&value| match value.checked_sub(1) {
+                    Some(node) => nodes[node].output_shape.clone(),
+                    None => architecture.input_shape.to_vec(),
+                })
+                .collect();
+            let output_shape =
+                layer.output_shape(&input_shapes).map_err(|error| error.within(&place))?;
+            let trainable = spec.config.get("trainable").and_then(|v| v.as_bool()).unwrap_or(true);
+            let first = parameters.len();
+            activations = activations.saturating_add(product(&output_shape));
+            for weight in layer.weights(&input_shapes) {
+                weights = weights.saturating_add(product(&weight.shape));
+                parameters.push(Parameter {
+                    name: format!("{}/{}", spec.name, weight.name),
+                    shape: weight.shape,
+                    value: Vec::new(),
+                    gradient: Vec::new(),
+                    trainable: weight.trainable && trainable,
+                });
+            }
+            if weights > MAX_PARAMETERS || activations > MAX_ACTIVATIONS {
+                bail!(
+                    Architecture,
+                    "{place}: expected at most {MAX_PARAMETERS} weights and {MAX_ACTIVATIONS} \
+                     activations in the network, got {weights} and {activations}"
+                );
+            }
+            nodes.push(Node {
+                name: spec.name.clone(),
+                layer,
+                inputs,
+                input_shapes,
+                output_shape,
+                parameters: first..parameters.len(),
+            });
+        }
+        if nodes.is_empty() {
+            bail!(Architecture, "expected at least one layer, got none");
+        }
+        let rng = Rng::new(seed).fork(u64::MAX);
+        Ok(Self { architecture, nodes, parameters, plans: [None, None, None], rng, step: 0 })
+    }
+
+    /// The layers as they were asked for.
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// Height, width and channels of the input.
+    pub fn input_shape(&self) -> [usize; 3] {
+        self.architecture.input_shape
+    }
+
+    /// Floats in one sample's input.
+    pub fn input_len(&self) -> usize {
+        self.architecture.input_shape.iter().product()
+    }
+
+    /// Numbers in one sample's output: 1 for a sigmoid that tells two classes apart.
+    pub fn output_len(&self) -> usize {
+        self.nodes.last().map_or(0, |node| product(&node.output_shape))
+    }
+
+    /// The last layer's activation: what turns logits into probabilities.
+    pub fn output_activation(&self) -> Activation {
+        let Some(node) = self.nodes.last() else { return Activation::Linear };
+        let lowered = node.layer.lower().and_then(|mut layers| layers.pop());
+        let layer = lowered.map_or_else(|| node.layer.clone(), |(layer, _)| layer);
+        let layer: &dyn std::any::Any = layer.as_ref();
+        layer.downcast_ref::<ActivationLayer>().map_or(Activation::Linear, |last| last.activation)
+    }
+
+    /// Weights in all.
+    pub fn count_params(&self) -> usize {
+        self.parameters.iter().map(|parameter| product(&parameter.shape)).sum()
+    }
+
+    /// All weights, layer by layer.
+    pub fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    /// All weights, to be changed: shapes and lengths must stay.
+    pub fn parameters_mut(&mut self) -> &mut [Parameter] {
+        self.plans.iter_mut().flatten().for_each(Plan::weights_changed);
+        &mut self.parameters
+    }
+
+    /// Freezes or thaws the named layer's weights.
+    pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<()> {
+        let Some(node) = self.nodes.iter().find(|node| node.name == layer) else {
+            bail!(Argument, "set_trainable: expected the name of a layer, got {layer:?}");
+        };
+        let specs = node.layer.weights(&node.input_shapes);
+        let parameters = &mut self.parameters[node.parameters.clone()];
+        for (parameter, spec) in parameters.iter_mut().zip(specs) {
+            parameter.trainable = trainable && spec.trainable;
+        }
+        self.plans[Mode::Training as usize] = None;
+        Ok(())
+    }
+
+    /// Training steps taken, which dropout draws from.
+    pub fn set_step(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    /// Where the next batch of `n` samples goes: (n, H, W, C), to be overwritten. Allocates when `n` grows.
+    pub fn input_mut(&mut self, n: usize, mode: Mode) -> Result<&mut [f32]> {
+        let len = n * self.input_len();
+        let slot = &mut self.plans[mode as usize];
+        if slot.as_ref().is_none_or(|plan| plan.capacity() < n) {
+            *slot = None;
+            let parameters = &mut self.parameters;
+            *slot =
+                Some(Plan::new(&self.nodes, self.architecture.input_shape, parameters, n, mode)?);
+        }
+        match slot {
+            Some(plan) => Ok(&mut plan.input_mut()[..len]),
+            None => unreachable!("planned above"),
+        }
+    }
+
+    /// Runs the `n` samples in [`Self::input_mut`] through all layers: (n, outputs) probabilities, or logits where
+    /// `mode` is training.
+    pub fn forward(&mut self, n: usize, mode: Mode) -> &[f32] {
+        let Some(plan) = &mut self.plans[mode as usize] else { return &[] };
+        self.step += u64::from(mode == Mode::Training);
+        plan.forward(n, &mut self.parameters, &self.rng.fork(self.step))
+    }
+
+    /// The logits of the last training forward of `n` samples, and where their gradient goes.
+    pub fn output_mut(&mut self, n: usize) -> (&[f32], &mut [f32]) {
+        match &mut self.plans[Mode::Training as usize] {
+            Some(plan) => plan.output_mut(n),
+            None => (&[], &mut []),
+        }
+    }
+
+    /// From the logits' gradient back through all layers to the weights' gradients: the mirror of [`Self::forward`].
+    pub fn backward(&mut self, n: usize) {
+        if let Some(plan) = &mut self.plans[Mode::Training as usize] {
+            plan.backward(n, &mut self.parameters);
+        }
+    }
+
+    /// The gradient of the last backward pass for the input: (n, H, W, C). Only where it was asked for by
+    /// [`Self::keep_input_gradient`].
+    pub fn input_gradient(&self, n: usize) -> Option<&[f32]> {
+        self.plans[Mode::Training as usize].as_ref()?.input_gradient(n)
+    }
+
+    /// Makes every backward pass from now on go down to the input.
+    pub fn keep_input_gradient(&mut self, n: usize) -> Result<()> {
+        let shape = self.architecture.input_shape;
+        let plan = Plan::with_input_gradient(&self.nodes, shape, &mut self.parameters, n)?;
+        self.plans[Mode::Training as usize] = Some(plan);
+        Ok(())
+    }
+
+    /// The probabilities of a batch: (n, H, W, C) to (n, outputs).
+    pub fn predict(&mut self, x: ArrayView4<f32>) -> Result<Array2<f32>> {
+        let (n, h, w, c) = x.dim();
+        if [h, w, c] != self.input_shape() {
+            bail!(
+                Shape,
+                "predict: expected pictures of shape {:?}, got {:?}",
+                self.input_shape(),
+                [h, w, c]
+            );
+        }
+        let outputs = self.output_len();
+        let input = self.input_mut(n, Mode::Inference)?;
+        input.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
+        let y = self.forward(n, Mode::Inference);
+        Ok(Array2::from_shape_fn((n, outputs), |(i, j)| y[i * outputs + j]))
+    }
+
+    /// What the named layer put out in the last forward pass in [`Mode::Inspection`]: (n, its shape).
+    pub fn layer_output(&self, layer: &str, n: usize) -> Option<&[f32]> {
+        let index = self.nodes.iter().position(|node| node.name == layer)?;
+        self.plans[Mode::Inspection as usize].as_ref()?.node_output(index, n)
+    }
+
+    /// Keras's table of layers, output shapes and weights.
+    pub fn summary(&self) -> String {
+        summary::summary(&self.architecture.name, &self.nodes, &self.parameters)
+    }
+
+    /// Frees the buffers of all passes; they come back when they are needed.
+    pub fn release_buffers(&mut self) {
+        self.plans = [None, None, None];
+    }
+}
+
+fn product(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |product, &size| product.saturating_mul(size))
+}

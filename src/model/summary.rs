@@ -1,0 +1,64 @@
+//! The table that Keras's `summary()` prints.
+
+use super::{Node, product};
+use crate::layer::Parameter;
+
+pub(super) fn summary(name: &str, nodes: &[Node], parameters: &[Parameter]) -> String {
+    let mut rows = vec![["Layer (type)".into(), "Output Shape".into(), "Param #".into()]];
+    for node in nodes {
+        let shape: Vec<String> = node.output_shape.iter().map(usize::to_string).collect();
+        let count = parameters[node.parameters.clone()].iter().map(|p| product(&p.shape)).sum();
+        rows.push([
+            format!("{} ({})", node.name, node.layer.class_name()),
+            format!("(None, {})", shape.join(", ")),
+            grouped(count),
+        ]);
+    }
+    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
+    let (first, second, third) = (width(0), width(1), width(2));
+    let rule = |left: char, middle: char, right: char| {
+        let [a, b, c] = [first, second, third].map(|width| "─".repeat(width + 2));
+        format!("{left}{a}{middle}{b}{middle}{c}{right}\n")
+    };
+    let mut text = format!("Model: \"{name}\"\n{}", rule('┌', '┬', '┐'));
+    for (i, [layer, shape, count]) in rows.iter().enumerate() {
+        text += &format!("│ {layer:<first$} │ {shape:<second$} │ {count:>third$} │\n");
+        if i == 0 {
+            text += &rule('├', '┼', '┤');
+        }
+    }
+    text += &rule('└', '┴', '┘');
+    let count = |trainable: bool| {
+        parameters.iter().filter(|p| p.trainable == trainable).map(|p| product(&p.shape)).sum()
+    };
+    let (trainable, frozen): (usize, usize) = (count(true), count(false));
+    for (label, count) in [
+        ("Total params", trainable + frozen),
+        ("Trainable params", trainable),
+        ("Non-trainable params", frozen),
+    ] {
+        text += &format!("{label}: {} ({})\n", grouped(count), bytes(count * 4));
+    }
+    text
+}
+
+/// 813217 as `813,217`.
+fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn bytes(count: usize) -> String {
+    match count as f64 / 1024.0 {
+        kib if kib < 1.0 => format!("{count} B"),
+        kib if kib < 1024.0 => format!("{kib:.2} KB"),
+        kib => format!("{:.2} MB", kib / 1024.0),
+    }
+}
