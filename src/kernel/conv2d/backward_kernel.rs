@@ -1,0 +1,217 @@
+//! The gradients of kernel and bias.
+//!
+//! ```text
+//! for every output channel, for every place where its gradient is not zero: dkernel += gradient x patch
+//! ```
+//!
+//! 1. As for the input, only gradients that are not zero are multiplied: after a max pooling at most one in four.
+//! 2. A block of one output channel's taps stays in registers while the channel's gradients of a band of output rows
+//!    pass by; the patch is read in place, kw c floats of each of its rows in a run.
+//! 3. So the sums stand as (oc, kh, kw c) in scratch and are turned into (kh, kw, c, oc) at the end. Each is added up
+//!    over images and places in order, whatever the band or the number of threads, which share out the channels.
+
+use crate::kernel::lanes::{self, Kernel, Lanes};
+use crate::kernel::{OutputGradient, Window, parallel};
+
+use super::image::{self, Band, band, band_rows};
+
+/// Floats of one row of taps of one output channel, whole vectors.
+fn padded_run(s: &Window) -> usize {
+    (s.kw * s.c).next_multiple_of(lanes::width())
+}
+
+/// Floats that a vector reads past a row of taps.
+fn slack(s: &Window) -> usize {
+    padded_run(s) - s.kw * s.c
+}
+
+/// Output rows that are worked on at a time: an even number.
+fn rows_at_once(s: &Window) -> usize {
+    band_rows(s).next_multiple_of(2)
+}
+
+/// Floats of scratch of one thread beside the sums: the list of a channel, one to spare, and the band.
+fn part_len(s: &Window) -> usize {
+    2 * (rows_at_once(s) * s.ow + 1) + image::scratch_len(s, rows_at_once(s), slack(s))
+}
+
+/// Floats of scratch.
+pub fn scratch_len(s: &Window) -> usize {
+    s.oc * (1 + s.kh * padded_run(s)) + parallel::parts() * part_len(s)
+}
+
+/// x (n, h, w, c), dout (n, oh, ow, oc) -> dkernel (kh, kw, c, oc) and dbias (oc), overwritten.
+pub fn conv2d_backward_kernel(
+    s: &Window,
+    x: &[f32],
+    dout: OutputGradient,
+    dkernel: &mut [f32],
+    dbias: Option<&mut [f32]>,
+    scratch: &mut [f32],
+) {
+    debug_assert_eq!(x.len(), s.n * s.input_len());
+    debug_assert_eq!(dkernel.len(), s.taps() * s.oc);
+    let (run, channel) = (s.kw * s.c, 1 + s.kh * padded_run(s));
+    let (sums, scratch) = scratch.split_at_mut(s.oc * channel);
+    sums.fill(0.0);
+    let each = s.oc.div_ceil(parallel::parts());
+    let parts = sums.chunks_mut(each * channel).zip(scratch.chunks_mut(part_len(s))).enumerate();
+    let parts = parts.map(|(part, (sums, scratch))| BackwardKernel {
+        s,
+        x,
+        dout,
+        first: part * each,
+        sums,
+        scratch,
+    });
+    parallel::for_each(parts, |part| lanes::dispatch(part));
+
+    for (tap, out) in dkernel.chunks_exact_mut(s.oc).enumerate() {
+        let at = 1 + tap / run * padded_run(s) + tap % run;
+        out.iter_mut().zip(sums.chunks_exact(channel)).for_each(|(out, sums)| *out = sums[at]);
+    }
+    if let Some(dbias) = dbias {
+        dbias.iter_mut().zip(sums.chunks_exact(channel)).for_each(|(out, sums)| *out = sums[0]);
+    }
+}
+
+/// Output channels from `first` on; `sums` (channels, 1 + kh run): the bias, then the taps.
+struct BackwardKernel<'a> {
+    s: &'a Window,
+    x: &'a [f32],
+    dout: OutputGradient<'a>,
+    first: usize,
+    sums: &'a mut [f32],
+    scratch: &'a mut [f32],
+}
+
+impl Kernel for BackwardKernel<'_> {
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let s = self.s;
+        let at_once = rows_at_once(s);
+        let (list, scratch) = self.scratch.split_at_mut(2 * (at_once * s.ow + 1));
+        for image in 0..s.n {
+            let x = &self.x[image * s.input_len()..][..s.input_len()];
+            for y in (0..s.oh).step_by(at_once) {
+                let end = (y + at_once).min(s.oh);
+                let band = band(s, x, y..end, slack(s), scratch);
+                for (i, sums) in self.sums.chunks_exact_mut(1 + s.kh * padded_run(s)).enumerate() {
+                    let pairs = list.as_chunks_mut::<2>().0;
+                    let o = self.first + i;
+                    let count = gather(s, self.dout, image, (y, end), o, band.row, pairs);
+                    let (bias, sums) = sums.split_at_mut(1);
+                    let pairs = &pairs[..count];
+                    bias[0] = pairs.iter().fold(bias[0], |sum, pair| sum + pair[1]);
+                    channel::<L>(s, band, pairs, sums);
+                }
+            }
+        }
+    }
+}
+
+/// Channel `o`'s gradients of output rows y..end that are not zero, as pairs of the place of the first tap in the
+/// band (as the bits of a float) and value. Returns their number.
+#[inline(always)]
+fn gather(
+    s: &Window,
+    dout: OutputGradient,
+    image: usize,
+    (y, end): (usize, usize),
+    o: usize,
+    row: usize,
+    pairs: &mut [[f32; 2]],
+) -> usize {
+    let mut count = 0;
+    let mut push = |oy: usize, ox: usize, value: f32, here: bool| {
+        let place = (oy - y) * s.sh * row + ox * s.sw * s.c;
+        pairs[count] = [f32::from_bits(place as u32), value];
+        count += usize::from(here & (value != 0.0));
+    };
+    match dout {
+        OutputGradient::Full(dout) => {
+            for oy in y..end {
+                let from = (image * s.oh + oy) * s.ow * s.oc;
+                let column = dout[from..from + s.ow * s.oc].iter().skip(o).step_by(s.oc);
+                column.enumerate().for_each(|(ox, &value)| push(oy, ox, value, true));
+            }
+        }
+        OutputGradient::MaxPooled { dout, indices } => {
+            let (h, w) = (s.oh / 2, s.ow / 2);
+            for oy in y..end.min(2 * h) {
+                let from = (image * h + oy / 2) * w * s.oc;
+                let dout = dout[from..from + w * s.oc].iter().skip(o).step_by(s.oc);
+                let indices = indices[from..from + w * s.oc].iter().skip(o).step_by(s.oc);
+                for (px, (&value, &index)) in dout.zip(indices).enumerate() {
+                    let (dy, dx) = (usize::from(index / 2), usize::from(index % 2));
+                    push(oy, 2 * px + dx, value, dy == oy % 2);
+                }
+            }
+        }
+    }
+    count
+}
+
+/// sums (kh, padded run) += gradient x patch for every pair.
+#[inline(always)]
+fn channel<L: Lanes>(s: &Window, band: Band, pairs: &[[f32; 2]], sums: &mut [f32]) {
+    let padded = (s.kw * s.c).next_multiple_of(L::N);
+    let vectors = padded / L::N;
+    match (s.kh, vectors) {
+        (3, 1) => return rows::<L, 3, 1>(band, pairs, 0, padded, sums),
+        (3, 2) => return rows::<L, 3, 2>(band, pairs, 0, padded, sums),
+        (3, 3) => return rows::<L, 3, 3>(band, pairs, 0, padded, sums),
+        _ => {}
+    }
+    for (ky, sums) in sums.chunks_exact_mut(padded).enumerate() {
+        let mut v = 0;
+        while v < vectors {
+            let (at, sums) = (ky * band.row + v * L::N, &mut sums[v * L::N..]);
+            v += match vectors - v {
+                1 => block::<L, 1>(band, pairs, at, sums),
+                2 | 3 => block::<L, 2>(band, pairs, at, sums),
+                4..8 => block::<L, 4>(band, pairs, at, sums),
+                _ => block::<L, 8>(band, pairs, at, sums),
+            };
+        }
+    }
+}
+
+#[inline(always)]
+fn block<L: Lanes, const B: usize>(
+    band: Band,
+    pairs: &[[f32; 2]],
+    at: usize,
+    sums: &mut [f32],
+) -> usize {
+    rows::<L, 1, B>(band, pairs, at, 0, sums);
+    B
+}
+
+/// `KH` rows of `B` vectors: in the band from `at` past each pair's place, in `sums` `stride` apart.
+#[inline(always)]
+fn rows<L: Lanes, const KH: usize, const B: usize>(
+    band: Band,
+    pairs: &[[f32; 2]],
+    at: usize,
+    stride: usize,
+    sums: &mut [f32],
+) {
+    let mut acc: [[L; B]; KH] =
+        std::array::from_fn(|y| std::array::from_fn(|v| L::load(&sums[y * stride + v * L::N..])));
+    for pair in pairs {
+        let value = L::splat(pair[1]);
+        let place = at + pair[0].to_bits() as usize;
+        for (y, acc) in acc.iter_mut().enumerate() {
+            let x = &band.values[place + y * band.row..][..B * L::N];
+            for (v, acc) in acc.iter_mut().enumerate() {
+                *acc = value.mul_add(L::load(&x[v * L::N..]), *acc);
+            }
+        }
+    }
+    for (y, acc) in acc.iter().enumerate() {
+        for (v, acc) in acc.iter().enumerate() {
+            acc.store(&mut sums[y * stride + v * L::N..]);
+        }
+    }
+}
