@@ -4,7 +4,9 @@
 use std::hint::black_box;
 
 use convlet::kernel::conv2d::*;
-use convlet::kernel::dense::{self, *};
+use convlet::kernel::dense::{
+    self, DenseShape, dense_backward_input, dense_backward_kernel, dense_forward,
+};
 use convlet::kernel::gemm::{self, R, V};
 use convlet::kernel::lanes::{self, Kernel, Lanes};
 use convlet::kernel::{Clamp, OutputGradient, Window, naive};
@@ -159,8 +161,16 @@ fn pooled(s: Window) -> Vec<Case> {
     };
     vec![
         Case { name: named("conv2d_max_pool_forward", s), flop, run: Box::new(forward) },
-        Case { name: named("pooled conv2d_backward_input", s), flop, run: Box::new(backward_input) },
-        Case { name: named("pooled conv2d_backward_kernel", s), flop, run: Box::new(backward_kernel) },
+        Case {
+            name: named("pooled conv2d_backward_input", s),
+            flop,
+            run: Box::new(backward_input),
+        },
+        Case {
+            name: named("pooled conv2d_backward_kernel", s),
+            flop,
+            run: Box::new(backward_kernel),
+        },
     ]
 }
 
@@ -173,12 +183,16 @@ fn full(s: Window) -> Vec<Case> {
     let mut packed_backward = vec![0.0; packed_backward_len(&s)];
     pack_backward(&s, &kernel, &mut packed_backward);
     let mut scratch = vec![0.0; scratch_len(&s)];
-    let (mut out, mut expected) = (vec![0.0; s.n * s.output_len()], vec![0.0; s.n * s.output_len()]);
+    let (mut out, mut expected) =
+        (vec![0.0; s.n * s.output_len()], vec![0.0; s.n * s.output_len()]);
     conv2d_forward(&s, &x, &packed, Clamp::RELU, &mut out, &mut scratch);
     naive::conv2d_forward(&s, &x, &kernel, Some(&bias), Clamp::RELU, &mut expected);
     assert_close(&out, &expected);
-    let dout: Vec<f32> =
-        values(out.len()).iter().zip(&out).map(|(d, &out)| if out > 0.0 { *d } else { 0.0 }).collect();
+    let dout: Vec<f32> = values(out.len())
+        .iter()
+        .zip(&out)
+        .map(|(d, &out)| if out > 0.0 { *d } else { 0.0 })
+        .collect();
     let (mut dx, mut expected) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     conv2d_backward_input(&s, OutputGradient::Full(&dout), &packed_backward, &mut dx, &mut scratch);
     naive::conv2d_backward_input(&s, &dout, &kernel, &mut expected);

@@ -30,11 +30,11 @@ const cases = new Cases();
 const chosen = Array.from({ length: cases.length }, (_, i) => i).filter(
   (i) => i === 0 || words.length === 0 || words.some((word) => cases.name(i).includes(word)),
 );
-/** Milliseconds of one of `times` runs. */
+/** Milliseconds of processor time of one of `times` runs: others may be at work on this machine. */
 const time = (i, times) => {
-  const start = performance.now();
+  const start = process.cpuUsage();
   cases.run(i, times);
-  return (performance.now() - start) / times;
+  return process.cpuUsage(start).user / 1000 / times;
 };
 // Warm up until the optimising compiler is done, then let a sample last for about 5 ms.
 const rows = chosen.map((i) => {
