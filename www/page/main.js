@@ -8,6 +8,7 @@ import { Seen } from './seen.js'
 import { Stage } from './stage.js'
 import { Viewfinder } from './viewfinder.js'
 
+/** @import { Prediction } from '../client/classifier.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
 
 const notice = new Notice()
@@ -43,10 +44,19 @@ async function look(source, { live = false } = {}) {
     if (signal.aborted) return
     answer.show(examination.predictions, labels, { live })
     seen.show(examination, input)
-    performance.mark('convlet:answer')
+    announce(examination.predictions)
   } catch (thrown) {
     if (!signal.aborted) notice.show(thrown)
   }
+}
+
+/**
+ * Tells whoever listens, `tests/browser/measure.js` for one, that an answer is shown.
+ *
+ * @param {Prediction[]} predictions
+ */
+function announce(predictions) {
+  document.dispatchEvent(new CustomEvent('classify', { detail: predictions }))
 }
 
 /**

@@ -1,0 +1,90 @@
+/** The page as a whole: quiet, private, at home at every size, and able to go on after a crash. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { launch } from './support/browser.js'
+import { ConvletPage, servePage } from './support/convlet-page.js'
+import { plainPng } from './support/pictures.js'
+
+let browser, server
+
+before(async () => {
+  browser = await launch(['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'])
+  server = await servePage()
+})
+
+after(async () => {
+  await browser?.close()
+  await server?.close()
+})
+
+test('the shipped network is the article’s, and classifies the first drawing', async () => {
+  const convlet = await ConvletPage.open(browser, server.url)
+  assert.match(await convlet.answered(), /^(cat|dog)$/)
+  assert.match(await convlet.page.locator('#facts').textContent(), /813,217/)
+  assert.match(await convlet.page.locator('#summary').textContent(), /conv2d[^]*dense[^]*813,217/)
+  convlet.assertQuiet()
+  await convlet.close()
+})
+
+test('after load no request leaves, whatever is done', async () => {
+  const convlet = await ConvletPage.open(browser, server.url)
+  await convlet.answered()
+  await convlet.page.waitForLoadState('networkidle')
+  assert.ok(convlet.requests.every((url) => url.startsWith(server.url)))
+  const atLoad = convlet.requests.length
+  await convlet.answerTo(() => convlet.choose('red.png', 'image/png', plainPng(50, 50, [220, 30, 40])))
+  await convlet.page.locator('#camera').click()
+  await convlet.page.locator('#badge').waitFor({ state: 'visible' })
+  await convlet.page.waitForTimeout(500)
+  await convlet.page.locator('#snap').click()
+  await convlet.page.locator('#stop').click()
+  assert.deepEqual(convlet.requests.slice(atLoad), [])
+  convlet.assertQuiet()
+  await convlet.close()
+})
+
+test('nothing overflows from 320 pixels to 4K, in light and dark', async () => {
+  for (const colorScheme of /** @type {const} */ (['light', 'dark']))
+    for (const width of [320, 360, 768, 1280, 3840]) {
+      const convlet = await ConvletPage.open(browser, server.url, { viewport: { width, height: 800 }, colorScheme })
+      await convlet.answered()
+      await convlet.page.locator('details summary').click()
+      assert.equal(await convlet.page.evaluate(() => document.documentElement.scrollWidth), width)
+      await convlet.close()
+    }
+})
+
+test('every control is reached by the keyboard', async () => {
+  const convlet = await ConvletPage.open(browser, server.url)
+  await convlet.answered()
+  const reached = new Set()
+  for (let press = 0; press < 12; press++) {
+    await convlet.page.keyboard.press('Tab')
+    reached.add(await convlet.page.evaluate(() => document.activeElement?.id || document.activeElement?.className))
+  }
+  for (const control of ['camera', 'open', 'sample', 'open-model']) assert.ok(reached.has(control), control)
+  await convlet.close()
+})
+
+test('a picture that comes while the network still loads is classified once it is there', async () => {
+  const late = await servePage()
+  /** @type {() => void} */
+  let answer = () => {}
+  const load = new Promise((resolve) => (answer = () => resolve(undefined)))
+  const convlet = new ConvletPage(await (await import('./support/browser.js')).newPage(browser))
+  await convlet.page.route('**/article.safetensors', async (route) => {
+    await load
+    await route.continue()
+  })
+  await convlet.page.goto(late.url)
+  await convlet.choose('red.png', 'image/png', plainPng(50, 50, [220, 30, 40]))
+  await convlet.page.waitForFunction(() => document.querySelector('#still').alt === 'red.png')
+  answer()
+  await convlet.answered()
+  const pixel = await convlet.page
+    .locator('#seen')
+    .evaluate((canvas) => [...canvas.getContext('2d').getImageData(3, 3, 1, 1).data])
+  assert.deepEqual(pixel, [220, 30, 40, 255])
+  await convlet.close()
+  await late.close()
+})
