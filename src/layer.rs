@@ -13,25 +13,37 @@ use crate::error::{Result, bail};
 use crate::rng::Rng;
 
 mod activation;
+mod add;
 mod average_pooling2d;
+mod batch_normalization;
+mod concatenate;
 pub(crate) mod config;
 mod conv2d;
 mod dense;
+mod depthwise_conv2d;
 mod dropout;
 mod flatten;
 mod global_average_pooling2d;
 mod max_pooling2d;
+mod separable_conv2d;
+mod zero_padding2d;
 
 pub use crate::kernel::activation::Activation;
 pub use activation::ActivationLayer;
+pub use add::Add;
 pub use average_pooling2d::AveragePooling2D;
+pub use batch_normalization::BatchNormalization;
+pub use concatenate::Concatenate;
 pub use config::{Initializer, Padding};
 pub use conv2d::Conv2D;
 pub use dense::Dense;
+pub use depthwise_conv2d::DepthwiseConv2D;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use max_pooling2d::MaxPooling2D;
+pub use separable_conv2d::SeparableConv2D;
+pub use zero_padding2d::ZeroPadding2D;
 
 /// A layer: configuration, shapes, and the two ways through it.
 pub trait Layer: Any + Debug + Send + Sync {
@@ -62,6 +74,11 @@ pub trait Layer: Any + Debug + Send + Sync {
     /// Whether this is the sigmoid or softmax that a loss takes over when it ends a model.
     fn makes_probabilities(&self) -> bool {
         false
+    }
+
+    /// This layer with a bias, and room in its weights for a factor and a summand a channel: where normalization goes.
+    fn with_affine(&self) -> Option<Arc<dyn Layer>> {
+        None
     }
 
     /// What this layer keeps between calls, for a batch of `shapes.n`.
@@ -165,6 +182,13 @@ pub struct WeightSpec {
     pub trainable: bool,
 }
 
+impl WeightSpec {
+    /// A weight that an optimizer may change.
+    pub fn trainable(name: &'static str, shape: Vec<usize>, initializer: Initializer) -> Self {
+        Self { name, shape, initializer, trainable: true }
+    }
+}
+
 /// A weight and its gradient.
 #[derive(Clone, Debug)]
 pub struct Parameter {
@@ -240,6 +264,13 @@ impl<'a> Tensors<'a> {
     }
 }
 
+/// The activation of a layer that is linear so far and followed by a layer that only clamps.
+fn fuse_activation(own: Activation, next: &dyn Layer) -> Option<Activation> {
+    let next = (next as &dyn Any).downcast_ref::<ActivationLayer>()?;
+    let fits = own == Activation::Linear && next.activation.clamp().is_some();
+    fits.then_some(next.activation)
+}
+
 /// Builds a layer from Keras's class name and configuration.
 ///
 /// An unknown class, or a configuration that means what is not built here, is an
@@ -250,6 +281,12 @@ pub fn from_config(class_name: &str, config: &Map<String, Value>) -> Result<Arc<
         "MaxPooling2D" => Arc::new(MaxPooling2D::from_config(config)?),
         "AveragePooling2D" => Arc::new(AveragePooling2D::from_config(config)?),
         "GlobalAveragePooling2D" => Arc::new(GlobalAveragePooling2D::from_config(config)?),
+        "DepthwiseConv2D" => Arc::new(DepthwiseConv2D::from_config(config)?),
+        "SeparableConv2D" => Arc::new(SeparableConv2D::from_config(config)?),
+        "BatchNormalization" => Arc::new(BatchNormalization::from_config(config)?),
+        "ZeroPadding2D" => Arc::new(ZeroPadding2D::from_config(config)?),
+        "Add" => Arc::new(Add),
+        "Concatenate" => Arc::new(Concatenate::from_config(config)?),
         "Flatten" => Arc::new(Flatten),
         "Dense" => Arc::new(Dense::from_config(config)?),
         "Dropout" => Arc::new(Dropout::from_config(config)?),
@@ -258,9 +295,10 @@ pub fn from_config(class_name: &str, config: &Map<String, Value>) -> Result<Arc<
         }
         _ => bail!(
             Architecture,
-            "expected one of the layers that are built here (Conv2D, MaxPooling2D, AveragePooling2D, \
-             GlobalAveragePooling2D, Flatten, Dense, Dropout, Activation, ReLU, LeakyReLU, Softmax), \
-             got {class_name:?}"
+            "expected one of the layers that are built here (Conv2D, DepthwiseConv2D, SeparableConv2D, \
+             MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, ZeroPadding2D, \
+             BatchNormalization, Flatten, Dense, Dropout, Add, Concatenate, Activation, ReLU, \
+             LeakyReLU, Softmax), got {class_name:?}"
         ),
     })
 }

@@ -102,10 +102,10 @@ impl Model {
         layers: Vec<Box<dyn Layer>>,
         seed: u64,
     ) -> Result<Self> {
-        let spec = |layer: &Box<dyn Layer>| {
-            LayerSpec::new(layer.class_name(), Value::Object(layer.config()))
-        };
-        let specs = layers.iter().map(spec).collect();
+        let specs = layers
+            .iter()
+            .map(|layer| LayerSpec::new(layer.class_name(), Value::Object(layer.config())))
+            .collect();
         Self::new(Architecture::sequential(input_shape, specs)?, seed)
     }
 

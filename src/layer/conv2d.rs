@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::config::*;
 use super::{
     ActivationLayer, Backward, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State,
-    Traits, WeightSpec,
+    Traits, WeightSpec, fuse_activation,
 };
 use crate::error::Result;
 use crate::kernel::activation::{Activation, activation_backward};
@@ -35,7 +35,7 @@ pub struct Conv2D {
     /// What the kernel starts as.
     pub kernel_initializer: Initializer,
     /// A 2 x 2 max pooling done in the same pass. The model sets it; no configuration names it.
-    pooled: bool,
+    pub(super) pooled: bool,
 }
 
 impl Conv2D {
@@ -117,18 +117,9 @@ impl Layer for Conv2D {
 
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         let [kh, kw] = self.kernel_size;
-        let kernel = WeightSpec {
-            name: "kernel",
-            shape: vec![kh, kw, inputs[0][2], self.filters],
-            initializer: self.kernel_initializer,
-            trainable: true,
-        };
-        let bias = WeightSpec {
-            name: "bias",
-            shape: vec![self.filters],
-            initializer: Initializer::Zeros,
-            trainable: true,
-        };
+        let shape = vec![kh, kw, inputs[0][2], self.filters];
+        let kernel = WeightSpec::trainable("kernel", shape, self.kernel_initializer);
+        let bias = WeightSpec::trainable("bias", vec![self.filters], Initializer::Zeros);
         if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
     }
 
@@ -143,11 +134,19 @@ impl Layer for Conv2D {
     }
 
     fn fuse(&self, next: &dyn Layer, output: &[usize]) -> Option<Arc<dyn Layer>> {
+        if let Some(activation) = fuse_activation(self.activation, next).filter(|_| !self.pooled) {
+            return Some(Arc::new(Self { activation, ..self.clone() }));
+        }
         let pool = (next as &dyn Any).downcast_ref::<MaxPooling2D>()?;
         let halves = pool.pool_size == [2; 2] && pool.strides == [2; 2];
-        let whole = output[0] % 2 == 0 && output[1] % 2 == 0;
+        let whole = output[..2].iter().all(|size| size.is_multiple_of(2));
         let fits = halves && (pool.padding == Padding::Valid || whole) && !self.pooled;
         fits.then(|| Arc::new(Self { pooled: true, ..self.clone() }) as Arc<dyn Layer>)
+    }
+
+    fn with_affine(&self) -> Option<Arc<dyn Layer>> {
+        let linear = self.activation == Activation::Linear && !self.pooled;
+        linear.then(|| Arc::new(Self { use_bias: true, ..self.clone() }) as Arc<dyn Layer>)
     }
 
     fn memory(&self, shapes: &Shapes) -> Memory {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::config::*;
-use super::{ActivationLayer, Backward, Forward, Layer, Memory, Shapes, Traits, WeightSpec};
+use super::{
+    ActivationLayer, Backward, Forward, Layer, Memory, Shapes, Traits, WeightSpec, fuse_activation,
+};
 use crate::error::{Result, bail};
 use crate::kernel::Clamp;
 use crate::kernel::activation::{Activation, activation_backward};
@@ -83,18 +85,9 @@ impl Layer for Dense {
     }
 
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
-        let kernel = WeightSpec {
-            name: "kernel",
-            shape: vec![inputs[0][0], self.units],
-            initializer: self.kernel_initializer,
-            trainable: true,
-        };
-        let bias = WeightSpec {
-            name: "bias",
-            shape: vec![self.units],
-            initializer: Initializer::Zeros,
-            trainable: true,
-        };
+        let shape = vec![inputs[0][0], self.units];
+        let kernel = WeightSpec::trainable("kernel", shape, self.kernel_initializer);
+        let bias = WeightSpec::trainable("bias", vec![self.units], Initializer::Zeros);
         if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
     }
 
@@ -106,6 +99,11 @@ impl Layer for Dense {
         let weights = 1 + usize::from(self.use_bias);
         let activation = ActivationLayer::new(self.activation);
         Some(vec![(Arc::new(linear), weights), (Arc::new(activation), 0)])
+    }
+
+    fn fuse(&self, next: &dyn Layer, _output: &[usize]) -> Option<Arc<dyn Layer>> {
+        let activation = fuse_activation(self.activation, next)?;
+        Some(Arc::new(Self { activation, ..self.clone() }))
     }
 
     fn memory(&self, shapes: &Shapes) -> Memory {

@@ -3,13 +3,16 @@
 //! A *value* is what flows between layers: value 0 is the input, and every operation makes one. Values live in buffers;
 //! layers that work in place share one, and inference hands a buffer on as soon as its value has been read.
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Mode, Node, product};
 use crate::error::Result;
 use crate::kernel::elementwise::add_assign;
-use crate::layer::{Backward, Forward, Layer, Parameter, Shapes, State, Tensors};
+use crate::layer::{
+    Backward, BatchNormalization, Forward, Layer, Parameter, Shapes, State, Tensors,
+};
 use crate::rng::Rng;
 
 #[derive(Debug)]
@@ -35,6 +38,7 @@ struct Operation {
     node: usize,
     shapes: Shapes,
     parameters: Range<usize>,
+    fold: Option<Fold>,
     inputs: Vec<usize>,
     output: usize,
     /// An in-place layer whose input others still need: it works on a copy.
@@ -42,6 +46,40 @@ struct Operation {
     state: State,
     /// The way back; none where nothing before needs a gradient.
     backward: Option<Route>,
+}
+
+/// A batch normalization whose moving statistics are folded into the weights of the layer before it.
+#[derive(Debug)]
+struct Fold {
+    normalization: Arc<dyn Layer>,
+    parameters: Range<usize>,
+    /// The layer's own weights, kernel and bias, with the normalization in them.
+    folded: Vec<Parameter>,
+}
+
+impl Fold {
+    /// `kernel[.., c] * factor[c]`, and `bias[c] * factor[c] + summand[c]`.
+    fn update(&mut self, parameters: &[Parameter], own: Range<usize>) {
+        let normalization: &dyn Any = self.normalization.as_ref();
+        let Some(normalization) = normalization.downcast_ref::<BatchNormalization>() else {
+            return;
+        };
+        let affine = normalization.affine(&parameters[self.parameters.clone()]);
+        let own = &parameters[own];
+        let kernel = own[0].value.iter().enumerate();
+        let kernel = kernel.map(|(i, weight)| weight * affine[i % affine.len()].0).collect();
+        let bias = |c: usize| own.get(1).map_or(0.0, |bias| bias.value[c]);
+        let bias = affine.iter().enumerate().map(|(c, (a, b))| bias(c) * a + b).collect();
+        self.folded = [kernel, bias]
+            .map(|value| Parameter {
+                name: String::new(),
+                shape: Vec::new(),
+                value,
+                gradient: Vec::new(),
+                trainable: false,
+            })
+            .into();
+    }
 }
 
 /// Which gradient buffers a backward call reads and writes.
@@ -72,6 +110,7 @@ struct Draft {
     layer: Arc<dyn Layer>,
     node: usize,
     parameters: Range<usize>,
+    fold: Option<Fold>,
     inputs: Vec<usize>,
     output: usize,
 }
@@ -135,9 +174,9 @@ impl Plan {
         mode: Mode,
         input_gradient: bool,
     ) -> Result<Self> {
-        let (mut drafts, mut shapes) = lowered(nodes, input_shape, mode)?;
+        let (mut drafts, shapes) = lowered(nodes, input_shape, mode)?;
         if mode != Mode::Inspection {
-            fuse(&mut drafts, &mut shapes);
+            fuse(&mut drafts, &shapes, mode);
         }
         let (assigned, buffers) = assign_buffers(&drafts, &shapes, mode);
         let mut operations = Vec::with_capacity(drafts.len());
@@ -156,6 +195,7 @@ impl Plan {
                 node: draft.node,
                 shapes: own,
                 parameters: draft.parameters,
+                fold: draft.fold,
                 inputs: draft.inputs,
                 output: draft.output,
                 copies: draft.layer.traits().in_place && !shared,
@@ -206,13 +246,23 @@ impl Plan {
     pub fn forward(&mut self, n: usize, parameters: &mut [Parameter], rng: &Rng) -> &[f32] {
         if !self.prepared {
             for operation in &mut self.operations {
-                let parameters = &parameters[operation.parameters.clone()];
-                operation.layer.prepare(&operation.shapes, parameters, &mut operation.state);
+                let own = match &mut operation.fold {
+                    Some(fold) => {
+                        fold.update(parameters, operation.parameters.clone());
+                        &fold.folded[..]
+                    }
+                    None => &parameters[operation.parameters.clone()],
+                };
+                operation.layer.prepare(&operation.shapes, own, &mut operation.state);
             }
             self.prepared = true;
         }
         for (i, operation) in self.operations.iter_mut().enumerate() {
-            let Operation { layer, shapes, parameters: own, inputs, output, state, .. } = operation;
+            let Operation { layer, shapes, inputs, output, state, .. } = operation;
+            let own = match &mut operation.fold {
+                Some(fold) => &mut fold.folded[..],
+                None => &mut parameters[operation.parameters.clone()],
+            };
             let mut out = std::mem::take(&mut self.buffers[*output]);
             if operation.copies {
                 let len = n * shapes.input_len(0);
@@ -224,7 +274,7 @@ impl Plan {
                 training: self.mode == Mode::Training,
                 inputs: Tensors { buffers: &self.buffers, ids: inputs, shapes, n },
                 output: &mut out[..n * shapes.output_len()],
-                parameters: &mut parameters[own.clone()],
+                parameters: own,
                 state,
                 scratch: &mut self.scratch,
                 rng: rng.fork(i as u64),
@@ -331,6 +381,7 @@ fn lowered(
                 layer,
                 node: index,
                 parameters: first..first + weights,
+                fold: None,
                 inputs: std::mem::replace(&mut inputs, vec![output]),
                 output,
             });
@@ -355,23 +406,36 @@ fn readers(drafts: &[Draft], values: usize) -> Vec<usize> {
     readers
 }
 
-/// Joins a layer with its only reader where one kernel does both.
-fn fuse(drafts: &mut Vec<Draft>, shapes: &mut [Vec<usize>]) {
+/// Joins a layer with its only reader where one kernel does both, or where inference can fold it into the weights.
+fn fuse(drafts: &mut Vec<Draft>, shapes: &[Vec<usize>], mode: Mode) {
     let mut i = 0;
     while i < drafts.len() {
         let value = drafts[i].output;
         let only = readers(drafts, shapes.len())[value] == 1;
         let next = drafts.iter().position(|draft| draft.inputs == [value]).filter(|_| only);
         let joined = next.and_then(|next| {
-            let layer = drafts[i].layer.fuse(drafts[next].layer.as_ref(), &shapes[value])?;
-            Some((next, layer))
+            let reader = drafts[next].layer.as_ref();
+            let foldable = mode == Mode::Inference
+                && drafts[i].fold.is_none()
+                && (reader as &dyn Any).is::<BatchNormalization>();
+            let layer = match foldable {
+                true => drafts[i].layer.with_affine(),
+                false => drafts[i].layer.fuse(reader, &shapes[value]),
+            };
+            Some((next, layer?, foldable))
         });
         match joined {
-            Some((next, layer)) => {
+            Some((next, layer, folded)) => {
                 let gone = drafts.remove(next);
-                drafts[i].layer = layer;
-                drafts[i].output = gone.output;
-                drafts[i].node = gone.node;
+                let draft = &mut drafts[i];
+                (draft.layer, draft.output, draft.node) = (layer, gone.output, gone.node);
+                if folded {
+                    draft.fold = Some(Fold {
+                        normalization: gone.layer,
+                        parameters: gone.parameters,
+                        folded: Vec::new(),
+                    });
+                }
             }
             None => i += 1,
         }
