@@ -218,7 +218,7 @@ fn too_much_is_refused_cheaply() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..Default::default() })]
 
     /// A value anywhere in Keras's JSON replaced by another: an architecture that can be written and read, or an error.
     #[test]

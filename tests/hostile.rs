@@ -1,0 +1,119 @@
+//! Model files of Keras's making and of an attacker's, down to the answer: a picture is classified or an error says
+//! why not, without a panic and without a network that would take gigabytes.
+#![cfg(feature = "cli")]
+
+use convlet::classifier::Classifier;
+use convlet::error::{ErrorKind, Result};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const KERAS: &[u8] = include_bytes!("fixtures/keras.safetensors");
+
+/// Keras's file with its architecture changed: weights and labels stay.
+fn changed(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let end = 8 + u64::from_le_bytes(KERAS[..8].try_into().unwrap()) as usize;
+    let mut header: Value = serde_json::from_slice(&KERAS[8..end]).unwrap();
+    let text = header["__metadata__"]["architecture"].as_str().unwrap();
+    let mut architecture = serde_json::from_str(text).unwrap();
+    change(&mut architecture);
+    header["__metadata__"]["architecture"] = architecture.to_string().into();
+    let header = header.to_string();
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &KERAS[end..]].concat()
+}
+
+fn classify(file: &[u8]) -> Result<Vec<f32>> {
+    let mut classifier = Classifier::from_bytes(file)?;
+    let picture = image::load_from_memory(include_bytes!("fixtures/keras.png")).unwrap().to_rgba8();
+    classifier
+        .classify(&picture, picture.width() as usize, picture.height() as usize)
+        .map(<[f32]>::to_vec)
+}
+
+#[test]
+fn a_picture_is_what_keras_says_it_is() {
+    let expected: Value = serde_json::from_str(include_str!("fixtures/keras.json")).unwrap();
+    let got = classify(KERAS).unwrap();
+    for (i, label) in ["cat", "dog"].iter().enumerate() {
+        let expected = expected[label].as_f64().unwrap() as f32;
+        // 24 + 8 sums at most 36 terms long lie behind the output, whose slope is at most 1/4.
+        assert!(
+            (got[i] - expected).abs() < 36.0 * f32::EPSILON,
+            "{label}: {expected}, got {}",
+            got[i]
+        );
+    }
+}
+
+#[test]
+fn a_network_that_cannot_be_built_is_named() {
+    for (layer, key, value, kind, expected) in [
+        (1, "filters", json!(1_u64 << 40), ErrorKind::Architecture, "conv2d"),
+        (1, "filters", json!(0), ErrorKind::Architecture, "conv2d"),
+        (1, "filters", json!(-1), ErrorKind::Architecture, "conv2d"),
+        (1, "filters", json!("4"), ErrorKind::Architecture, "conv2d"),
+        (1, "filters", json!(5), ErrorKind::File, "conv2d/kernel"),
+        (1, "use_bias", json!(false), ErrorKind::File, "conv2d/bias"),
+        (1, "kernel_size", json!([0, 3]), ErrorKind::Architecture, "conv2d"),
+        (1, "kernel_size", json!([3]), ErrorKind::Architecture, "conv2d"),
+        (1, "kernel_size", json!([15, 3]), ErrorKind::Shape, "conv2d"),
+        (1, "strides", json!([0, 0]), ErrorKind::Architecture, "conv2d"),
+        (1, "strides", json!([u64::MAX, 1]), ErrorKind::Architecture, "conv2d"),
+        (1, "padding", json!("causal"), ErrorKind::Architecture, "conv2d"),
+        (1, "data_format", json!("channels_first"), ErrorKind::Architecture, "conv2d"),
+        (1, "dilation_rate", json!([2, 2]), ErrorKind::Architecture, "conv2d"),
+        (1, "groups", json!(2), ErrorKind::Architecture, "conv2d"),
+        (1, "activation", json!("mish"), ErrorKind::Architecture, "conv2d"),
+        (2, "pool_size", json!([0, 0]), ErrorKind::Architecture, "max_pooling2d"),
+        (2, "pool_size", json!([1000, 1000]), ErrorKind::Architecture, "max_pooling2d"),
+        (6, "units", json!(1_u64 << 62), ErrorKind::Architecture, "dense"),
+        (7, "units", json!(3), ErrorKind::File, "dense_1/kernel"),
+    ] {
+        let bytes =
+            changed(|model| model["config"]["layers"][layer]["config"][key] = value.clone());
+        let error = classify(&bytes).expect_err(&format!("{key}: {value}"));
+        assert_eq!(error.kind(), kind, "{key}: {value}: {error}");
+        assert!(error.to_string().contains(expected), "{key}: {value}: {error}");
+    }
+    let unknown = changed(|model| model["config"]["layers"][1]["class_name"] = json!("Conv3D"));
+    assert!(classify(&unknown).unwrap_err().to_string().contains("Conv3D"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..Default::default() })]
+
+    /// Any argument of any layer replaced: an answer that is a probability, or an error.
+    #[test]
+    fn a_changed_argument_never_panics(layer in 0_usize..8, key: prop::sample::Index, value in value()) {
+        let bytes = changed(|model| {
+            if let Some(config) = model["config"]["layers"][layer]["config"].as_object_mut() {
+                let key = config.keys().nth(key.index(config.len())).unwrap().clone();
+                config[&key] = value;
+            }
+        });
+        if let Ok(probabilities) = classify(&bytes) {
+            prop_assert!(probabilities.iter().all(|p| p.is_finite()), "{:?}", probabilities);
+        }
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let number = prop_oneof![0_u64..5, 1_u64 << 31..1 << 33, Just(u64::MAX)];
+    prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|v| json!(v)),
+        number.clone().prop_map(|v| json!(v)),
+        prop::collection::vec(number, 0..4).prop_map(|v| json!(v)),
+        prop::sample::select(vec![
+            "same",
+            "valid",
+            "relu",
+            "softmax",
+            "linear",
+            "",
+            "channels_last"
+        ])
+        .prop_map(|v| json!(v)),
+        prop::sample::select(vec![-1.0, 0.5, 1e300]).prop_map(|v| json!(v)),
+        Just(json!({"class_name": "Zeros", "config": {}})),
+    ]
+}
