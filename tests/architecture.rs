@@ -1,4 +1,5 @@
 //! Keras's JSON of a model: what Keras wrote is read, what we write is read again, and what is wrong is named.
+#![cfg(not(target_family = "wasm"))]
 
 use convlet::architecture::{Architecture, LayerInput, LayerSpec, MAX_LAYERS};
 use convlet::error::ErrorKind;

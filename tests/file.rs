@@ -1,5 +1,6 @@
 //! The model file: what is written is read, by us and by the safetensors crate; what Keras wrote is read; and whatever
 //! is wrong with a file is named, without a panic.
+#![cfg(not(target_family = "wasm"))]
 
 use convlet::architecture::{Architecture, LayerSpec};
 use convlet::error::ErrorKind;
