@@ -1,0 +1,90 @@
+//! `convlet evaluate`: how often a model is right, and what it takes for what.
+
+use std::path::PathBuf;
+
+use convlet::error::Result;
+use convlet::metric::predicted_class;
+use convlet::train::{Dataset, evaluate};
+
+use crate::data::{Folder, Pictures};
+use crate::{io_error, open, print};
+
+/// Measures a model on labelled pictures.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A model file.
+    model: PathBuf,
+    /// A directory with one folder a class, named as the model's labels.
+    directory: PathBuf,
+    /// Stop at the first picture that cannot be read.
+    #[arg(long)]
+    strict: bool,
+    /// Write the pictures taken for something else to a CSV file.
+    #[arg(long, value_name = "FILE")]
+    mistakes: Option<PathBuf>,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let mut classifier = open(&args.model)?;
+    let labels = classifier.labels().to_vec();
+    let folder = Folder::open_for(&args.directory, &labels)?;
+    let pictures = Pictures::read(&folder, classifier.input(), args.strict)?;
+    let mut confusion = vec![vec![0_usize; labels.len()]; labels.len()];
+    let mut mistakes = String::from("file,label,predicted\n");
+    let (loss, accuracy) = evaluate(&mut classifier.model, &pictures, 32, |index, row, _| {
+        let (label, predicted) = (pictures.label(index), predicted_class(row, 0.5));
+        confusion[label][predicted] += 1;
+        if label != predicted {
+            let file = pictures.files[index].display().to_string().replace('"', "\"\"");
+            mistakes += &format!("\"{file}\",{},{}\n", labels[label], labels[predicted]);
+        }
+    })?;
+    if let Some(path) = &args.mistakes {
+        std::fs::write(path, mistakes).map_err(io_error(path))?;
+    }
+    if args.json {
+        print(serde_json::json!({
+            "loss": loss,
+            "accuracy": accuracy,
+            "count": pictures.len(),
+            "unreadable": pictures.unreadable,
+            "labels": labels,
+            "confusion": confusion,
+        }));
+    } else {
+        print(format_args!(
+            "{} pictures: loss {loss:.4}, accuracy {accuracy:.4}\n",
+            pictures.len()
+        ));
+        print(table(&labels, &confusion));
+    }
+    Ok(())
+}
+
+/// The confusion matrix, a row for what a picture shows, a column for what it was taken for; then each class's recall
+/// (of those it is, how many were found) and precision (of those found, how many are it).
+fn table(labels: &[String], confusion: &[Vec<usize>]) -> String {
+    let first = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(9);
+    let width = first.max(7);
+    let mut text = format!("{:first$}", "");
+    for title in labels.iter().map(String::as_str).chain(["recall"]) {
+        text += &format!("  {title:>width$}");
+    }
+    let share = |part: usize, whole: usize| match whole {
+        0 => format!("  {:>width$}", "-"),
+        _ => format!("  {:>width$.4}", part as f64 / whole as f64),
+    };
+    for (class, (label, row)) in labels.iter().zip(confusion).enumerate() {
+        text += &format!("\n{label:first$}");
+        row.iter().for_each(|count| text += &format!("  {count:>width$}"));
+        text += &share(row[class], row.iter().sum());
+    }
+    text += &format!("\n{:first$}", "precision");
+    for (class, row) in confusion.iter().enumerate() {
+        text += &share(row[class], confusion.iter().map(|row| row[class]).sum());
+    }
+    text
+}

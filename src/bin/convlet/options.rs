@@ -1,0 +1,193 @@
+//! What `convlet train` can be told.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use convlet::augment::Augment;
+use serde_json::{Map, Value, json};
+
+/// Trains a network on labelled pictures.
+#[derive(clap::Args)]
+pub struct Args {
+    /// A directory with one folder of pictures a class.
+    pub directory: PathBuf,
+    /// Pictures to measure on after each epoch, in folders named alike.
+    #[arg(long, value_name = "DIR", conflicts_with = "validation_split")]
+    pub validation: Option<PathBuf>,
+    /// The share of the pictures to keep for measuring instead.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub validation_split: f32,
+    /// How often each picture is seen.
+    #[arg(long, default_value_t = 25, value_parser = count)]
+    pub epochs: usize,
+    /// Pictures a step.
+    #[arg(long, default_value_t = 32, value_parser = count)]
+    pub batch_size: usize,
+    #[arg(long, default_value_t = 0.001, value_parser = positive)]
+    pub learning_rate: f32,
+    #[arg(long, value_enum, default_value_t = Method::Adam)]
+    pub optimizer: Method,
+    /// The share of the last step that SGD takes again.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    pub momentum: f32,
+    /// Where all randomness comes from: the same seed gives the same file.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// `article`, or an architecture as Keras writes it (FILE.json).
+    #[arg(long, default_value = "article")]
+    pub architecture: PathBuf,
+    /// Pixels a side of the `article` network's input.
+    #[arg(long, value_name = "PIXELS", value_parser = count)]
+    pub input_size: Option<usize>,
+    /// What happens to pictures that are not as wide as high.
+    #[arg(long, value_enum, default_value_t = Shape::Squash)]
+    pub resize: Shape,
+    #[command(flatten)]
+    pub augmentation: Augmentation,
+    /// Stop at the first picture that cannot be read.
+    #[arg(long)]
+    pub strict: bool,
+    /// Threads; all there are without it. Changes nothing in the result.
+    #[arg(long, value_parser = count)]
+    pub threads: Option<usize>,
+    /// The model file to write; its history goes beside it.
+    #[arg(long, value_name = "FILE", default_value = "model.safetensors")]
+    pub out: PathBuf,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Augmentation, as Keras's ImageDataGenerator")]
+pub struct Augmentation {
+    /// Change pictures at random in every epoch (the default).
+    #[arg(long, overrides_with = "no_augment")]
+    augment: bool,
+    /// Show pictures as they are.
+    #[arg(long)]
+    no_augment: bool,
+    /// Degrees either way.
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.2, value_parser = from_zero)]
+    shear_range: f32,
+    /// Share either way, or lowest and highest factor: 0.2 is 0.8,1.2.
+    #[arg(long, value_name = "RANGE", default_value = "0.2", value_parser = range)]
+    zoom_range: [f32; 2],
+    /// Degrees either way.
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.0, value_parser = from_zero)]
+    rotation_range: f32,
+    /// Share of the width either way.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = from_zero)]
+    width_shift_range: f32,
+    /// Share of the height either way.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = from_zero)]
+    height_shift_range: f32,
+    /// Share either way, or lowest and highest factor.
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    brightness_range: Option<[f32; 2]>,
+    /// Do not mirror left and right.
+    #[arg(long)]
+    no_flip: bool,
+    /// Mirror top and bottom too.
+    #[arg(long)]
+    vertical_flip: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Method {
+    Adam,
+    Sgd,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Shape {
+    /// The whole picture is stretched.
+    Squash,
+    /// The largest centred part is taken.
+    Crop,
+}
+
+fn number(
+    text: &str,
+    fits: impl Fn(f32) -> bool,
+    expected: &str,
+) -> std::result::Result<f32, String> {
+    match text.parse() {
+        Ok(value) if fits(value) => Ok(value),
+        _ => Err(format!("expected {expected}")),
+    }
+}
+
+fn share(text: &str) -> std::result::Result<f32, String> {
+    number(text, |x| (0.0..1.0).contains(&x), "a number from 0 to below 1")
+}
+
+fn positive(text: &str) -> std::result::Result<f32, String> {
+    number(text, |x| x > 0.0 && x.is_finite(), "a number above 0")
+}
+
+fn from_zero(text: &str) -> std::result::Result<f32, String> {
+    number(text, |x| x >= 0.0 && x.is_finite(), "a number from 0 up")
+}
+
+fn count(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number from 1 up".into())
+}
+
+fn range(text: &str) -> std::result::Result<[f32; 2], String> {
+    let (low, high) = match text.split_once(',') {
+        Some((low, high)) => (positive(low)?, positive(high)?),
+        None => share(text).map(|share| (1.0 - share, 1.0 + share))?,
+    };
+    if low > high {
+        return Err("expected the lower factor first".into());
+    }
+    Ok([low, high])
+}
+
+impl Augmentation {
+    /// What may happen to a picture.
+    pub fn chosen(&self) -> Augment {
+        if self.no_augment {
+            return Augment::default();
+        }
+        Augment {
+            rotation_range: self.rotation_range,
+            width_shift_range: self.width_shift_range,
+            height_shift_range: self.height_shift_range,
+            shear_range: self.shear_range,
+            zoom_range: self.zoom_range,
+            horizontal_flip: !self.no_flip,
+            vertical_flip: self.vertical_flip,
+            brightness_range: self.brightness_range,
+        }
+    }
+}
+
+/// How the model is trained, for its file. Leaves out what changes nothing in it: the same recipe gives the same file.
+pub fn recipe(args: &Args) -> Map<String, Value> {
+    let mut command = vec!["convlet".to_string()];
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.split('=').next() {
+            Some("--out" | "--threads") if word.contains('=') => {}
+            Some("--out" | "--threads") => drop(words.next()),
+            _ => command.push(word),
+        }
+    }
+    let optimizer = match args.optimizer {
+        Method::Adam => json!({ "name": "adam", "learning_rate": args.learning_rate }),
+        Method::Sgd => {
+            json!({ "name": "sgd", "learning_rate": args.learning_rate, "momentum": args.momentum })
+        }
+    };
+    let recipe = json!({
+        "command": command.join(" "),
+        "seed": args.seed,
+        "epochs": args.epochs,
+        "batch_size": args.batch_size,
+        "optimizer": optimizer,
+        "augment": args.augmentation.chosen(),
+    });
+    match recipe {
+        Value::Object(recipe) => recipe,
+        _ => unreachable!("built as an object"),
+    }
+}

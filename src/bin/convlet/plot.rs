@@ -1,0 +1,77 @@
+//! The history of a training as a table and as a picture.
+
+use convlet::error::{Error, ErrorKind, Result};
+use convlet::train::Logs;
+use plotters::prelude::*;
+
+/// Keras's `CSVLogger`: a line an epoch, epochs from 1; a figure that was not taken is left empty.
+pub fn csv(history: &[Logs]) -> String {
+    let mut text = String::from("epoch,loss,accuracy,val_loss,val_accuracy\n");
+    let figure = |value: Option<f32>| value.map(|value| value.to_string()).unwrap_or_default();
+    for (epoch, logs) in history.iter().enumerate() {
+        let Logs { loss, accuracy, val_loss, val_accuracy } = logs;
+        let (val_loss, val_accuracy) = (figure(*val_loss), figure(*val_accuracy));
+        text += &format!("{},{loss},{accuracy},{val_loss},{val_accuracy}\n", epoch + 1);
+    }
+    text
+}
+
+const TRAINING: RGBColor = RGBColor(0, 114, 178);
+const VALIDATION: RGBColor = RGBColor(213, 94, 0);
+
+/// Loss and accuracy over the epochs, side by side, as SVG.
+pub fn svg(history: &[Logs]) -> Result<String> {
+    let mut text = String::new();
+    draw(history, &mut text)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("plot: cannot be drawn: {error}")))?;
+    Ok(text)
+}
+
+fn draw(
+    history: &[Logs],
+    text: &mut String,
+) -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let area = SVGBackend::with_string(text, (960, 400)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let (left, right) = area.split_horizontally(480);
+    let losses = |logs: &Logs| (Some(logs.loss), logs.val_loss);
+    let accuracies = |logs: &Logs| (Some(logs.accuracy), logs.val_accuracy);
+    let figures = history.iter().map(losses).flat_map(|(a, b)| a.into_iter().chain(b));
+    let highest = figures.fold(0.0, f32::max);
+    for (area, caption, top, figures) in [
+        (left, "loss", highest * 1.05, &losses as &dyn Fn(&Logs) -> (Option<f32>, Option<f32>)),
+        (right, "accuracy", 1.0, &accuracies),
+    ] {
+        let mut chart = ChartBuilder::on(&area)
+            .caption(caption, ("sans-serif", 18))
+            .margin(16)
+            .x_label_area_size(36)
+            .y_label_area_size(44)
+            .build_cartesian_2d(1.0..(history.len() as f32).max(2.0), 0.0..top.max(f32::EPSILON))?;
+        chart.configure_mesh().x_desc("epoch").light_line_style(WHITE).draw()?;
+        let points = |pick: fn((Option<f32>, Option<f32>)) -> Option<f32>| {
+            let epochs = history.iter().enumerate();
+            epochs.filter_map(move |(i, logs)| Some((i as f32 + 1.0, pick(figures(logs))?)))
+        };
+        let curves: [(_, _, fn((Option<f32>, Option<f32>)) -> Option<f32>); 2] =
+            [("training", TRAINING, |pair| pair.0), ("validation", VALIDATION, |pair| pair.1)];
+        for (name, colour, pick) in curves {
+            if points(pick).next().is_none() {
+                continue;
+            }
+            chart
+                .draw_series(LineSeries::new(points(pick), colour.stroke_width(2)).point_size(2))?
+                .label(name)
+                .legend(move |(x, y)| {
+                    PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))
+                });
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::MiddleRight)
+            .background_style(WHITE.mix(0.8))
+            .draw()?;
+    }
+    area.present()?;
+    Ok(())
+}

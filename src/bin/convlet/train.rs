@@ -1,0 +1,199 @@
+//! `convlet train`: from folders of pictures to a model file, its history beside it.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use convlet::architecture::Architecture;
+use convlet::error::{Error, ErrorKind, Result};
+use convlet::image::{Input, Resize};
+use convlet::model::Model;
+use convlet::optimizer::Optimizer;
+use convlet::train::{self, Dataset, Event, FitOptions, Flow, Logs};
+use serde_json::{Map, Value, json};
+
+use crate::data::{Folder, Pictures};
+use crate::options::{Args, Method, Shape, recipe};
+use crate::progress::Watch;
+use crate::{io_error, plot, print, summary};
+
+pub fn run(args: Args) -> Result<()> {
+    check_place(&args.out)?;
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::new(ErrorKind::Argument, format!("threads: {error}")))?;
+    }
+    let folder = Folder::open(&args.directory)?;
+    let labels = folder.labels.clone();
+    let validation = args.validation.as_deref();
+    let validation = validation.map(|place| Folder::open_for(place, &labels)).transpose()?;
+    let mut model = Model::new(architecture(&args, labels.len())?, args.seed)?;
+    let input = input(&args, &model);
+    let mut pictures = Pictures::read(&folder, &input, args.strict)?;
+    pictures.augment = args.augmentation.chosen();
+    let validation = validation.map(|folder| Pictures::read(&folder, &input, args.strict));
+    let validation = validation.transpose()?;
+    let [part, held_back] = train::split(&pictures, args.validation_split, args.seed)?;
+    let held_back: &dyn Dataset = match &validation {
+        Some(validation) => validation,
+        None => &held_back,
+    };
+    let mut optimizer = match args.optimizer {
+        Method::Adam => Optimizer::adam(args.learning_rate),
+        Method::Sgd => Optimizer::sgd(args.learning_rate, args.momentum, false),
+    };
+    let mut recipe = recipe(&args);
+    recipe.insert("examples".into(), part.len().into());
+    recipe.insert("validation_examples".into(), held_back.len().into());
+    let mut run = Run { args: &args, labels, input, recipe, history: Vec::new(), failure: None };
+    let options = FitOptions {
+        epochs: args.epochs,
+        batch_size: args.batch_size,
+        seed: args.seed,
+        ..FitOptions::default()
+    };
+    eprintln!(
+        "training {} parameters on {} pictures, measuring on {}",
+        model.count_params(),
+        part.len(),
+        held_back.len()
+    );
+    let stop = stop_flag()?;
+    let mut watch = Watch::new(part.len(), args.epochs);
+    let data: &dyn Dataset = &part;
+    let validate = (!held_back.is_empty()).then_some(held_back);
+    let history =
+        train::fit(&mut model, &mut optimizer, data, validate, &options, |model, event| {
+            watch.show(&event);
+            if let Event::Epoch { logs, .. } = event {
+                run.history.push(logs.clone());
+                run.failure = run.save(model).err();
+            }
+            match stop.load(Ordering::Relaxed) || run.failure.is_some() {
+                true => Flow::Stop,
+                false => Flow::Continue,
+            }
+        })?;
+    if let Some(failure) = run.failure {
+        return Err(failure);
+    }
+    let out = args.out.display();
+    if stop.load(Ordering::Relaxed) {
+        watch.finish();
+        // The epoch that was cut short counts with what was done of it.
+        run.history = history;
+        run.save(&model)?;
+        let epoch = run.history.len();
+        print(format_args!(
+            "stopped in epoch {epoch} of {}: wrote what there is to {out}",
+            args.epochs
+        ));
+    } else {
+        print(format_args!("wrote {out}, its history beside it as .csv and .svg"));
+    }
+    Ok(())
+}
+
+/// Finds out before hours of training that there is nowhere to write to.
+fn check_place(out: &Path) -> Result<()> {
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if out.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
+        let message = format!("{}: expected a file in a directory that exists", out.display());
+        return Err(Error::new(ErrorKind::Io, message));
+    }
+    Ok(())
+}
+
+/// The network to train: as many outputs as there are classes, or a single sigmoid for two.
+fn architecture(args: &Args, classes: usize) -> Result<Architecture> {
+    let place = args.architecture.display();
+    let error = |message: String| Err(Error::new(ErrorKind::Architecture, message).within(&place));
+    let Some(mut architecture) = summary::named(&args.architecture)? else {
+        return error("expected article or a file of Keras's JSON (FILE.json)".into());
+    };
+    if args.architecture == Path::new("article") {
+        let side = args.input_size.unwrap_or(64);
+        architecture.input_shape = [side, side, 3];
+        let output = architecture.layers.last_mut().filter(|_| classes > 2);
+        if let Some(output) = output {
+            output.config.insert("units".into(), classes.into());
+            output.config.insert("activation".into(), "softmax".into());
+        }
+    } else if args.input_size.is_some() {
+        return error("expected no --input-size: the file says how large its input is".into());
+    }
+    let outputs = Model::new(architecture.clone(), 0)?.output_len();
+    if outputs != classes && (outputs, classes) != (1, 2) {
+        return error(format!("expected {classes} outputs for the classes found, got {outputs}"));
+    }
+    Ok(architecture)
+}
+
+fn input(args: &Args, model: &Model) -> Input {
+    let [height, width, channels] = model.input_shape();
+    let resize = match args.resize {
+        Shape::Squash => Resize::Squash,
+        Shape::Crop => Resize::Crop,
+    };
+    Input { channels, resize, ..Input::rgb(height, width) }
+}
+
+/// Set by Ctrl-C. The second time, the command ends at once.
+fn stop_flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("stopping after this batch; once more to end without writing");
+    };
+    ctrlc::set_handler(handler)
+        .map_err(|error| Error::new(ErrorKind::Io, format!("Ctrl-C cannot be watched: {error}")))?;
+    Ok(stop)
+}
+
+/// What goes into the model file, and where it goes.
+struct Run<'a> {
+    args: &'a Args,
+    labels: Vec<String>,
+    input: Input,
+    recipe: Map<String, Value>,
+    history: Vec<Logs>,
+    failure: Option<Error>,
+}
+
+impl Run<'_> {
+    /// Writes the model, and its history beside it.
+    fn save(&self, model: &Model) -> Result<()> {
+        let mut training = self.recipe.clone();
+        let figures = |figure: fn(&Logs) -> Option<f32>| {
+            self.history.iter().map(figure).collect::<Vec<Option<f32>>>()
+        };
+        training.insert(
+            "history".into(),
+            json!({
+                "loss": figures(|logs| Some(logs.loss)),
+                "accuracy": figures(|logs| Some(logs.accuracy)),
+                "val_loss": figures(|logs| logs.val_loss),
+                "val_accuracy": figures(|logs| logs.val_accuracy),
+            }),
+        );
+        let file = model.to_file(&self.labels, &self.input, training);
+        let out = &self.args.out;
+        write(out, &file.to_bytes()?)?;
+        write(&out.with_extension("csv"), plot::csv(&self.history).as_bytes())?;
+        write(&out.with_extension("svg"), plot::svg(&self.history)?.as_bytes())
+    }
+}
+
+/// Writes a file whole or not at all.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    fs::write(&part, bytes).map_err(io_error(path))?;
+    fs::rename(&part, path).map_err(io_error(path))
+}
