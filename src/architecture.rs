@@ -228,16 +228,20 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gives nameless layers the names Keras would: the class in snake case, then `_1`, `_2`, ...
+/// Gives nameless layers the names Keras would: the class in snake case, then `_1`, `_2`, ... Every config has its name.
 fn name_layers(layers: &mut [LayerSpec]) {
     let mut taken: BTreeSet<String> = layers.iter().map(|layer| layer.name.clone()).collect();
-    for layer in layers.iter_mut().filter(|layer| layer.name.is_empty()) {
-        let base = snake_case(&layer.class_name);
-        let numbered = (1..).map(|k| format!("{base}_{k}"));
-        let free = std::iter::once(base.clone()).chain(numbered).find(|name| !taken.contains(name));
-        layer.name = free.unwrap_or(base);
-        taken.insert(layer.name.clone());
-        layer.config.insert("name".into(), layer.name.clone().into());
+    for layer in layers {
+        if layer.name.is_empty() {
+            let base = snake_case(&layer.class_name);
+            let mut number = 0;
+            layer.name = base.clone();
+            while !taken.insert(layer.name.clone()) {
+                number += 1;
+                layer.name = format!("{base}_{number}");
+            }
+        }
+        layer.config.insert("name".into(), layer.name.as_str().into());
     }
 }
 

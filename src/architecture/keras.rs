@@ -334,12 +334,10 @@ pub(super) fn write(architecture: &Architecture) -> Value {
         "registered_name": null,
     })];
     for layer in &architecture.layers {
-        let mut config = layer.config.clone();
-        config.insert("name".into(), layer.name.clone().into());
         layers.push(json!({
             "module": "keras.layers",
             "class_name": layer.class_name,
-            "config": config,
+            "config": layer.config,
             "registered_name": null,
         }));
     }
