@@ -1,7 +1,9 @@
 //! How gradients change weights: Keras's formulas and defaults.
 
 use crate::error::{Result, bail};
-use crate::kernel::elementwise::{AdamStep, adam_step, sgd_step};
+use crate::kernel::elementwise::{
+    AdamStep, adam_step, move_towards, scale, sgd_step, sum_of_squares,
+};
 use crate::layer::Parameter;
 
 /// Which formula, and its constants.
@@ -31,9 +33,18 @@ pub struct Optimizer {
     method: Method,
     /// How far a step goes.
     pub learning_rate: f32,
+    /// The share of each kernel, times the learning rate, that a step takes away (AdamW; Loshchilov and Hutter 2017).
+    /// Biases and normalizations are left alone.
+    pub weight_decay: f32,
+    /// The largest norm of all gradients together; larger ones are scaled down to it.
+    pub global_clipnorm: Option<f32>,
+    /// Keeps a moving average of the weights that forgets a share of `1 - ema_momentum` a step.
+    pub ema_momentum: Option<f32>,
     iterations: u64,
     /// For each parameter the vectors its formula keeps: Adam's two moments, SGD's velocity.
     slots: Vec<[Vec<f32>; 2]>,
+    /// The averages of the trainable parameters; empty vectors for the others.
+    averages: Vec<Vec<f32>>,
 }
 
 impl Optimizer {
@@ -49,7 +60,16 @@ impl Optimizer {
 
     /// Any method.
     pub fn new(method: Method, learning_rate: f32) -> Self {
-        Self { method, learning_rate, iterations: 0, slots: Vec::new() }
+        Self {
+            method,
+            learning_rate,
+            weight_decay: 0.0,
+            global_clipnorm: None,
+            ema_momentum: None,
+            iterations: 0,
+            slots: Vec::new(),
+            averages: Vec::new(),
+        }
     }
 
     /// Steps taken.
@@ -61,11 +81,15 @@ impl Optimizer {
     pub fn step(&mut self, parameters: &mut [Parameter]) {
         self.slots.resize_with(parameters.len(), Default::default);
         self.iterations += 1;
+        self.clip(parameters);
         for (parameter, slots) in parameters.iter_mut().zip(&mut self.slots) {
-            if !parameter.trainable || parameter.gradient.is_empty() {
+            if !changes(parameter) {
                 continue;
             }
             let len = parameter.value.len();
+            if self.weight_decay != 0.0 && parameter.shape.len() > 1 {
+                scale(&mut parameter.value, 1.0 - self.weight_decay * self.learning_rate);
+            }
             let Parameter { value, gradient, .. } = parameter;
             let [first, second] = slots;
             match self.method {
@@ -86,31 +110,82 @@ impl Optimizer {
                 }
             }
         }
+        self.average(parameters);
     }
 
-    /// What a later run needs to go on exactly: the number of steps and each parameter's vectors (empty where unused).
-    pub fn state(&self) -> (u64, &[[Vec<f32>; 2]]) {
-        (self.iterations, &self.slots)
+    /// Scales all gradients down to the largest norm allowed.
+    fn clip(&self, parameters: &mut [Parameter]) {
+        let Some(limit) = self.global_clipnorm else { return };
+        let squares = parameters.iter().filter(|p| changes(p)).map(|p| sum_of_squares(&p.gradient));
+        let norm = squares.sum::<f64>().sqrt();
+        if norm > f64::from(limit) {
+            let factor = (f64::from(limit) / norm) as f32;
+            parameters.iter_mut().for_each(|p| scale(&mut p.gradient, factor));
+        }
+    }
+
+    /// Moves the averages towards the weights; the first step copies them.
+    fn average(&mut self, parameters: &[Parameter]) {
+        let Some(momentum) = self.ema_momentum else { return };
+        self.averages.resize_with(parameters.len(), Vec::new);
+        // Young averages are short, so that the first weights are forgotten soon.
+        let momentum =
+            momentum.min((1.0 + self.iterations as f32) / (10.0 + self.iterations as f32));
+        for (parameter, average) in parameters.iter().zip(&mut self.averages) {
+            if !changes(parameter) {
+                continue;
+            }
+            if average.is_empty() {
+                average.extend_from_slice(&parameter.value);
+            }
+            move_towards(average, &parameter.value, 1.0 - momentum);
+        }
+    }
+
+    /// Exchanges weights and averages, where averages are kept; a second call puts both back.
+    pub fn swap_average(&mut self, parameters: &mut [Parameter]) {
+        for (parameter, average) in parameters.iter_mut().zip(&mut self.averages) {
+            if !average.is_empty() {
+                std::mem::swap(&mut parameter.value, average);
+            }
+        }
+    }
+
+    /// What a later run needs to go on exactly: the number of steps, each parameter's vectors and its average (all empty
+    /// where unused).
+    pub fn state(&self) -> (u64, &[[Vec<f32>; 2]], &[Vec<f32>]) {
+        (self.iterations, &self.slots, &self.averages)
     }
 
     /// Goes on from a [`Self::state`].
+    ///
+    /// # Errors
+    /// File: vectors that are not as long as the weights.
     pub fn set_state(
         &mut self,
         iterations: u64,
         slots: Vec<[Vec<f32>; 2]>,
+        averages: Vec<Vec<f32>>,
         parameters: &[Parameter],
     ) -> Result<()> {
-        let fits = slots.is_empty()
-            || slots.len() == parameters.len()
-                && slots.iter().zip(parameters).all(|(slots, parameter)| {
-                    slots.iter().all(|slot| [0, parameter.value.len()].contains(&slot.len()))
-                });
+        let fits = |vectors: &[&Vec<f32>]| {
+            let lengths = vectors.iter().zip(parameters);
+            [0, parameters.len()].contains(&vectors.len())
+                && lengths.into_iter().all(|(v, p)| v.is_empty() || v.len() == p.value.len())
+        };
+        let slot = |i: usize| slots.iter().map(|slot| &slot[i]).collect::<Vec<_>>();
+        let fits = fits(&slot(0)) && fits(&slot(1)) && fits(&averages.iter().collect::<Vec<_>>());
         if !fits {
             bail!(File, "optimizer state: expected vectors as long as the weights, got others");
         }
-        (self.iterations, self.slots) = (iterations, slots);
+        (self.iterations, self.slots, self.averages) = (iterations, slots, averages);
         Ok(())
     }
+}
+
+/// Whether a step changes this parameter.
+fn changes(parameter: &Parameter) -> bool {
+    parameter.trainable && !parameter.gradient.is_empty()
 }
 
 /// sqrt(1 - beta_2^t) / (1 - beta_1^t), in f64 and by libm so that every platform agrees.

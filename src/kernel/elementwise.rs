@@ -15,6 +15,11 @@ pub fn axpy(out: &mut [f32], a: f32, x: &[f32]) {
     out.iter_mut().zip(x).for_each(|(out, x)| *out += a * x);
 }
 
+/// out += (x - out) a
+pub fn move_towards(out: &mut [f32], x: &[f32], a: f32) {
+    out.iter_mut().zip(x).for_each(|(out, x)| *out += (x - *out) * a);
+}
+
 /// The sum of x^2, in f64, over eight interleaved partial sums: the same order everywhere.
 pub fn sum_of_squares(x: &[f32]) -> f64 {
     let mut sums = [0.0f64; 8];

@@ -1,0 +1,277 @@
+//! Whole trainings: that they learn, that they repeat, and that a seed is all there is to them.
+
+use convlet::architecture::{Architecture, LayerInput, LayerSpec};
+use convlet::error::ErrorKind;
+use convlet::layer::{Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
+use convlet::model::Model;
+use convlet::optimizer::Optimizer;
+use convlet::rng::Rng;
+use convlet::train::{Dataset, Event, FitOptions, Flow, Schedule, Trainer, evaluate, fit};
+use serde_json::json;
+
+/// Pictures of 8 x 8 with a bright row (class 0) or column (class 1) on noise.
+struct Stripes(usize);
+
+impl Dataset for Stripes {
+    fn len(&self) -> usize {
+        self.0
+    }
+
+    fn label(&self, index: usize) -> usize {
+        index % 2
+    }
+
+    fn load(&self, index: usize, rng: Option<&mut Rng>, x: &mut [f32]) {
+        let mut own = Rng::new(9).fork(index as u64);
+        let place = own.below(8);
+        x.iter_mut().for_each(|x| *x = own.uniform_in(0.0, 0.3));
+        for i in 0..8 {
+            let (row, column) = if index % 2 == 0 { (place, i) } else { (i, place) };
+            x[row * 8 + column] += 0.7;
+        }
+        if let Some(rng) = rng {
+            x.iter_mut().for_each(|x| *x += rng.uniform_in(-0.05, 0.05));
+        }
+    }
+}
+
+fn model(seed: u64) -> Model {
+    let layers: Vec<Box<dyn Layer>> = vec![
+        Box::new(Conv2D::new(6, 3).activation(Activation::Relu)),
+        Box::new(MaxPooling2D::new(2)),
+        Box::new(Flatten),
+        Box::new(Dropout::new(0.1)),
+        Box::new(Dense::new(1).activation(Activation::Sigmoid)),
+    ];
+    Model::sequential([8, 8, 1], layers, seed).unwrap()
+}
+
+fn options() -> FitOptions {
+    FitOptions { epochs: 12, batch_size: 16, seed: 5, ..FitOptions::default() }
+}
+
+fn weights(model: &Model) -> Vec<u32> {
+    model.parameters().iter().flat_map(|p| &p.value).map(|x| x.to_bits()).collect()
+}
+
+#[test]
+fn learns_and_validates() {
+    let mut model = model(1);
+    let validation = Stripes(60);
+    let data = Stripes(200);
+    let optimizer = Optimizer::adam(0.01);
+    let history =
+        fit(&mut model, optimizer, &data, Some(&validation), options(), |_, _| Flow::Continue)
+            .unwrap();
+    assert_eq!(history.len(), 12);
+    let last = history.last().unwrap();
+    assert!(last.loss < history[0].loss / 3.0, "{history:?}");
+    assert!(last.val_accuracy.unwrap() > 0.95, "{history:?}");
+    let (loss, accuracy) = evaluate(&mut model, &validation, 7, |_, _, _| ()).unwrap();
+    assert_eq!(Some(accuracy), last.val_accuracy);
+    assert!((loss - last.val_loss.unwrap()).abs() < 1e-6);
+}
+
+#[test]
+fn one_seed_gives_one_training() {
+    let train = |seed: u64| {
+        let mut model = model(seed);
+        let options = FitOptions { epochs: 2, seed, mix_up: 0.2, ..options() };
+        let mut optimizer = Optimizer::adam(0.01);
+        optimizer.weight_decay = 0.01;
+        optimizer.global_clipnorm = Some(1.0);
+        optimizer.ema_momentum = Some(0.9);
+        fit(&mut model, optimizer, &Stripes(40), None, options, |_, _| Flow::Continue).unwrap();
+        weights(&model)
+    };
+    assert_eq!(train(3), train(3));
+    assert_ne!(train(3), train(4));
+}
+
+#[test]
+fn a_callback_stops() {
+    let mut model = model(1);
+    let mut steps = 0;
+    let history = fit(&mut model, Optimizer::adam(0.01), &Stripes(64), None, options(), |_, e| {
+        steps += usize::from(matches!(e, Event::Step(_)));
+        if steps == 6 { Flow::Stop } else { Flow::Continue }
+    })
+    .unwrap();
+    assert_eq!((steps, history.len()), (6, 2));
+}
+
+#[test]
+fn stops_early_and_keeps_the_best() {
+    let mut model = model(1);
+    let options = FitOptions {
+        epochs: 60,
+        early_stopping: Some(3),
+        restore_best_weights: true,
+        // So steep a fall that nothing improves after it.
+        schedule: Schedule::ReduceOnPlateau { factor: 0.0, patience: 1 },
+        ..options()
+    };
+    let mut trainer = Trainer::new(options, Optimizer::adam(0.05));
+    let validation = Stripes(30);
+    trainer.fit(&mut model, &Stripes(100), Some(&validation), |_, _| Flow::Continue).unwrap();
+    let history = trainer.history();
+    assert!(history.len() < 60, "{history:?}");
+    let best = history.iter().filter_map(|logs| logs.val_accuracy).fold(0.0, f32::max);
+    let (_, accuracy) = evaluate(&mut model, &validation, 16, |_, _, _| ()).unwrap();
+    assert_eq!(accuracy, best);
+}
+
+#[test]
+fn a_diverged_step_is_an_error_and_leaves_the_weights() {
+    let mut model = model(1);
+    let mut optimizer = Optimizer::sgd(1e30, 0.0, false);
+    optimizer.global_clipnorm = None;
+    let error = fit(&mut model, optimizer, &Stripes(64), None, options(), |_, _| Flow::Continue)
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Divergence);
+    assert!(error.to_string().contains("learning rate"), "{error}");
+}
+
+#[test]
+fn bad_arguments_are_errors() {
+    struct Labels(usize);
+    impl Dataset for Labels {
+        fn len(&self) -> usize {
+            4
+        }
+        fn label(&self, _: usize) -> usize {
+            self.0
+        }
+        fn load(&self, _: usize, _: Option<&mut Rng>, _: &mut [f32]) {}
+    }
+    let run = |data: &dyn Dataset, options| {
+        let optimizer = Optimizer::adam(0.01);
+        fit(&mut model(1), optimizer, data, None, options, |_, _| Flow::Continue).unwrap_err()
+    };
+    let zero = FitOptions { batch_size: 0, ..options() };
+    assert_eq!(run(&Stripes(0), options()).kind(), ErrorKind::Data);
+    assert_eq!(run(&Stripes(4), zero).kind(), ErrorKind::Argument);
+    assert!(run(&Labels(2), options()).to_string().contains("from 0 to 1, got 2"));
+}
+
+#[test]
+fn frozen_layers_stay_and_the_others_learn() {
+    let mut model = model(1);
+    model.set_trainable("conv2d", false).unwrap();
+    let before = model.parameters().to_vec();
+    let options = FitOptions { epochs: 1, ..options() };
+    let optimizer = Optimizer::adam(0.01);
+    fit(&mut model, optimizer, &Stripes(40), None, options, |_, _| Flow::Continue).unwrap();
+    for (before, after) in before.iter().zip(model.parameters()) {
+        assert_eq!(
+            before.value == after.value,
+            before.name.starts_with("conv2d/"),
+            "{}",
+            after.name
+        );
+    }
+    assert!(model.set_trainable("conv9", false).is_err());
+}
+
+/// A network with two skip connections, a concatenation and a frozen normalization in it.
+fn graph() -> Architecture {
+    let layer = |class: &str, name: &str, config: serde_json::Value, inputs: &[usize]| {
+        let inputs: Vec<LayerInput> = inputs
+            .iter()
+            .map(|&i| if i == 0 { LayerInput::Model } else { LayerInput::Layer(i - 1) })
+            .collect();
+        let mut config = config;
+        config["name"] = name.into();
+        LayerSpec::new(class, config).with_inputs(&inputs)
+    };
+    let conv = |filters: usize| json!({"filters": filters, "kernel_size": 3, "padding": "same"});
+    let layers = vec![
+        layer("Conv2D", "a", conv(4), &[0]),
+        layer("BatchNormalization", "norm", json!({}), &[1]),
+        layer("ReLU", "relu", json!({}), &[2]),
+        layer("SeparableConv2D", "b", conv(4), &[3]),
+        layer("Add", "add", json!({}), &[4, 3]),
+        layer("Activation", "swish", json!({"activation": "hard_silu"}), &[5]),
+        layer("Concatenate", "join", json!({}), &[6, 3, 5]),
+        layer("ZeroPadding2D", "pad", json!({"padding": [[0, 1], [1, 0]]}), &[7]),
+        layer(
+            "Conv2D",
+            "c",
+            json!({"filters": 3, "kernel_size": 2, "strides": 2,
+                                     "activation": "leaky_relu"}),
+            &[8],
+        ),
+        layer("GlobalAveragePooling2D", "mean", json!({}), &[9]),
+        layer("Dense", "out", json!({"units": 3, "activation": "softmax"}), &[10]),
+    ];
+    Architecture::new("graph", [6, 6, 2], layers).unwrap()
+}
+
+/// Each weight's gradient against the change of the loss: a wrong turn anywhere in a graph shows here.
+#[test]
+fn gradients_of_a_graph_equal_finite_differences() {
+    use convlet::{loss::Loss, metric::one_hot, model::Mode};
+    let mut model = Model::new(graph(), 11).unwrap();
+    let n = 3;
+    let mut rng = Rng::new(2);
+    let x: Vec<f32> = (0..n * model.input_len()).map(|_| rng.uniform_in(-1.0, 1.0)).collect();
+    let mut targets = vec![0.0; n * 3];
+    targets.chunks_mut(3).enumerate().for_each(|(i, row)| one_hot(i, row));
+    let loss = |model: &mut Model, backward: bool| {
+        model.input_mut(n, Mode::Training).unwrap().copy_from_slice(&x);
+        model.forward(n, Mode::Training);
+        let (logits, dlogits) = model.output_mut(n);
+        let value = Loss::CategoricalCrossentropy.forward(3, logits, &targets);
+        if backward {
+            Loss::CategoricalCrossentropy.backward(3, logits, &targets, dlogits);
+            model.backward(n);
+        }
+        f64::from(value)
+    };
+    loss(&mut model, true);
+    let gradients: Vec<Vec<f32>> = model.parameters().iter().map(|p| p.gradient.clone()).collect();
+    // Large enough that f32's rounding of the loss stays small beside the change.
+    let h = 5e-3;
+    for (p, gradient) in gradients.iter().enumerate() {
+        if !model.parameters()[p].trainable {
+            continue;
+        }
+        let name = model.parameters()[p].name.clone();
+        let scale = gradient.iter().fold(1e-3_f32, |max, g| max.max(g.abs()));
+        for i in (0..gradient.len()).step_by(3) {
+            let mut at = |shift: f32| {
+                let before = model.parameters()[p].value[i];
+                model.parameters_mut()[p].value[i] = before + shift;
+                let value = loss(&mut model, false);
+                model.parameters_mut()[p].value[i] = before;
+                value
+            };
+            let expected = (at(h) - at(-h)) / (2.0 * f64::from(h));
+            let error = (f64::from(gradient[i]) - expected).abs();
+            assert!(error < 0.03 * f64::from(scale), "{name}[{i}]: {} {expected}", gradient[i]);
+        }
+    }
+}
+
+#[test]
+fn inference_of_a_graph_equals_its_layers_one_by_one() {
+    use convlet::model::Mode;
+    let mut model = Model::new(graph(), 11).unwrap();
+    // Statistics other than 0 and 1, so that folding them shows.
+    for parameter in model.parameters_mut() {
+        if parameter.name.starts_with("norm/") {
+            let mut rng = Rng::new(4);
+            parameter.value.iter_mut().for_each(|x| *x = rng.uniform_in(0.5, 1.5));
+        }
+    }
+    let mut rng = Rng::new(2);
+    let x: Vec<f32> = (0..2 * model.input_len()).map(|_| rng.uniform_in(-1.0, 1.0)).collect();
+    model.input_mut(2, Mode::Inspection).unwrap().copy_from_slice(&x);
+    let plain = model.forward(2, Mode::Inspection).to_vec();
+    model.input_mut(2, Mode::Inference).unwrap().copy_from_slice(&x);
+    let fused = model.forward(2, Mode::Inference).to_vec();
+    for (a, b) in plain.iter().zip(&fused) {
+        assert!((a - b).abs() < 50.0 * f32::EPSILON, "{plain:?} {fused:?}");
+    }
+    assert_eq!(model.layer_output("join", 2).unwrap().len(), 2 * 6 * 6 * 12);
+}
