@@ -14,7 +14,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, RgbaImage};
 use rayon::prelude::*;
 
 use crate::io_error;
-use crate::progress::Progress;
+use crate::progress::Bar;
 
 /// Bytes of pictures that are held as `f32`; more are held as bytes, rounded to whole levels, in a quarter of the room.
 const EXACT: usize = 2 << 30;
@@ -147,7 +147,7 @@ impl Pictures {
     /// `strict`.
     pub fn read(folder: &Folder, input: &Input, strict: bool) -> Result<Self> {
         let started = Instant::now();
-        let progress = Progress::new(folder.files.len(), "reading");
+        let progress = Bar::new(folder.files.len(), "reading");
         let len = input.image_len();
         let count = folder.files.len();
         let read = |scratch: &mut Vec<f32>, path: &Path, out: &mut [f32]| {

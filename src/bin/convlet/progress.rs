@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use convlet::train::Event;
+use convlet::train::{Event, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How far a stage is, counted in pictures.
-pub struct Progress {
+pub struct Bar {
     bar: ProgressBar,
 }
 
-impl Progress {
+impl Bar {
     /// A stage of `total` pictures. Draws on standard error, where that is a terminal.
     pub fn new(total: usize, stage: &str) -> Self {
         let style = ProgressStyle::with_template(
@@ -46,7 +46,7 @@ impl Progress {
 
 /// Shows how the training goes.
 pub struct Watch {
-    progress: Progress,
+    progress: Bar,
     started: Instant,
     total: usize,
     epochs: usize,
@@ -54,7 +54,7 @@ pub struct Watch {
 
 impl Watch {
     pub fn new(total: usize, epochs: usize) -> Self {
-        let progress = Progress::new(total, &format!("epoch 1/{epochs}"));
+        let progress = Bar::new(total, &format!("epoch 1/{epochs}"));
         Self { progress, started: Instant::now(), total, epochs }
     }
 
@@ -64,11 +64,11 @@ impl Watch {
 
     pub fn show(&mut self, event: &Event) {
         match event {
-            Event::Step { done, logs, .. } => {
+            Event::Step(Progress { done, logs, .. }) => {
                 let message = format!("loss {:.4}  accuracy {:.4}", logs.loss, logs.accuracy);
                 self.progress.set(*done, message);
             }
-            Event::Epoch { epoch, logs } => {
+            Event::Epoch { epoch, logs, .. } => {
                 self.progress.finish();
                 let seconds = self.started.elapsed().as_secs_f32();
                 let validation = match (logs.val_loss, logs.val_accuracy) {
@@ -87,7 +87,7 @@ impl Watch {
                 );
                 if epoch + 1 < self.epochs {
                     *self = Self {
-                        progress: Progress::new(
+                        progress: Bar::new(
                             self.total,
                             &format!("epoch {}/{}", epoch + 2, self.epochs),
                         ),

@@ -41,7 +41,7 @@ pub fn run(args: Args) -> Result<()> {
         Some(validation) => validation,
         None => &held_back,
     };
-    let mut optimizer = match args.optimizer {
+    let optimizer = match args.optimizer {
         Method::Adam => Optimizer::adam(args.learning_rate),
         Method::Sgd => Optimizer::sgd(args.learning_rate, args.momentum, false),
     };
@@ -65,18 +65,17 @@ pub fn run(args: Args) -> Result<()> {
     let mut watch = Watch::new(part.len(), args.epochs);
     let data: &dyn Dataset = &part;
     let validate = (!held_back.is_empty()).then_some(held_back);
-    let history =
-        train::fit(&mut model, &mut optimizer, data, validate, &options, |model, event| {
-            watch.show(&event);
-            if let Event::Epoch { logs, .. } = event {
-                run.history.push(logs.clone());
-                run.failure = run.save(model).err();
-            }
-            match stop.load(Ordering::Relaxed) || run.failure.is_some() {
-                true => Flow::Stop,
-                false => Flow::Continue,
-            }
-        })?;
+    let history = train::fit(&mut model, optimizer, data, validate, options, |model, event| {
+        watch.show(&event);
+        if let Event::Epoch { logs, .. } = event {
+            run.history.push(logs.clone());
+            run.failure = run.save(model).err();
+        }
+        match stop.load(Ordering::Relaxed) || run.failure.is_some() {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        }
+    })?;
     if let Some(failure) = run.failure {
         return Err(failure);
     }
