@@ -78,7 +78,6 @@ impl Case {
                 conv2d_backward_kernel(s, &self.x, douts[i], dkernel, dbias, &mut scratch);
             })
         });
-        drop(douts);
         Results { out, pooled, indices, dx, dkernel, dbias }
     }
 

@@ -5,6 +5,7 @@
 
 mod common;
 mod conv2d;
+mod dense;
 mod gradients;
 
 /// All of these tests once more on four lanes, as in WebAssembly, where this machine would use eight.

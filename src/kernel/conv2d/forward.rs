@@ -13,7 +13,7 @@
 
 use std::ops::Range;
 
-use crate::kernel::gemm::{R, Tile, V, accumulate, accumulate_run, start};
+use crate::kernel::gemm::{R, Tile, V, accumulate, start, store};
 use crate::kernel::lanes::{self, Kernel, Lanes};
 use crate::kernel::{Clamp, Window, parallel};
 
@@ -202,38 +202,14 @@ fn tile<L: Lanes, const ROWS: usize>(
     panel: &[f32],
     places: [usize; ROWS],
 ) -> Tile<L, ROWS> {
-    /// The run of a 3 x 3 window over three colours.
-    const RGB: usize = 9;
     let (mut sums, mut weights) = (start::<L, ROWS>(panel), &panel[V * L::N..]);
     let run = s.kw * s.c;
     for ky in 0..s.kh {
         let x = places.map(|place| &band.values[place + ky * band.row..][..run]);
-        if run == RGB {
-            let x = x.map(|x| x.first_chunk::<RGB>().expect("a run of this length"));
-            sums = accumulate_run(sums, x, weights);
-        } else {
-            sums = accumulate(sums, x, weights);
-        }
+        sums = accumulate(sums, x, weights);
         weights = &weights[run * V * L::N..];
     }
     sums
-}
-
-/// Stores the first `width` columns of each row, `stride` apart.
-#[inline(always)]
-fn store<L: Lanes, const ROWS: usize>(
-    tile: Tile<L, ROWS>,
-    clamp: Clamp,
-    width: usize,
-    stride: usize,
-    out: &mut [f32],
-) {
-    for (r, row) in tile.iter().enumerate() {
-        let out = &mut out[r * stride..][..width];
-        for (out, sums) in out.chunks_mut(L::N).zip(row) {
-            sums.clamp(clamp).store_part(out);
-        }
-    }
 }
 
 /// Stores the maximum over the tile's four rows, and its row.
