@@ -15,6 +15,7 @@ pub struct Classifier {
     labels: Vec<String>,
     input: Input,
     training: Map<String, Value>,
+    seen: Vec<f32>,
     probabilities: Vec<f32>,
     scratch: Vec<f32>,
 }
@@ -62,8 +63,9 @@ impl Classifier {
                 model.input_shape()
             );
         }
+        let seen = vec![0.0; model.input_len()];
         let probabilities = vec![0.0; classes];
-        Ok(Self { model, labels, input, training, probabilities, scratch: Vec::new() })
+        Ok(Self { model, labels, input, training, seen, probabilities, scratch: Vec::new() })
     }
 
     /// The classes' names, in the order of [`Self::classify`].
@@ -83,11 +85,21 @@ impl Classifier {
 
     /// The probability of each label for a picture of RGBA bytes, `width` x `height`.
     pub fn classify(&mut self, rgba: &[u8], width: usize, height: usize) -> Result<&[f32]> {
-        let tensor = self.model.input_mut(1, Mode::Inference)?;
-        to_tensor(rgba, width, height, &self.input, tensor, &mut self.scratch)?;
+        to_tensor(rgba, width, height, &self.input, &mut self.seen, &mut self.scratch)?;
+        self.model.input_mut(1, Mode::Inference)?.copy_from_slice(&self.seen);
         let outputs = self.model.forward(1, Mode::Inference);
         spread(outputs, &mut self.probabilities);
         Ok(&self.probabilities)
+    }
+
+    /// What the network was given of the last picture: its tensor (H, W, C).
+    pub fn seen(&self) -> &[f32] {
+        &self.seen
+    }
+
+    /// The model file, with the weights as they are now.
+    pub fn to_file(&self) -> ModelFile {
+        self.model.to_file(&self.labels, &self.input, self.training.clone())
     }
 
     /// The labels with their confidences, highest first.

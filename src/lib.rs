@@ -67,3 +67,5 @@ pub mod model;
 pub mod optimizer;
 pub mod rng;
 pub mod train;
+#[cfg(all(feature = "wasm", target_family = "wasm"))]
+pub mod wasm;
