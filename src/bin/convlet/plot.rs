@@ -48,7 +48,13 @@ fn draw(
             .x_label_area_size(36)
             .y_label_area_size(44)
             .build_cartesian_2d(1.0..(history.len() as f32).max(2.0), 0.0..top.max(f32::EPSILON))?;
-        chart.configure_mesh().x_desc("epoch").light_line_style(WHITE).draw()?;
+        chart
+            .configure_mesh()
+            .x_desc("epoch")
+            .x_label_formatter(&|epoch| format!("{epoch:.0}"))
+            .axis_style(BLACK.mix(0.4))
+            .max_light_lines(0)
+            .draw()?;
         let points = |pick: fn((Option<f32>, Option<f32>)) -> Option<f32>| {
             let epochs = history.iter().enumerate();
             epochs.filter_map(move |(i, logs)| Some((i as f32 + 1.0, pick(figures(logs))?)))
@@ -68,7 +74,7 @@ fn draw(
         }
         chart
             .configure_series_labels()
-            .position(SeriesLabelPosition::MiddleRight)
+            .position(SeriesLabelPosition::LowerLeft)
             .background_style(WHITE.mix(0.8))
             .draw()?;
     }
