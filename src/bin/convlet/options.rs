@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use convlet::augment::Augment;
+use convlet::optimizer::Optimizer;
+use convlet::train::{FitOptions, Schedule};
 use serde_json::{Map, Value, json};
 
 /// Trains a network on labelled pictures.
@@ -23,13 +25,6 @@ pub struct Args {
     /// Pictures a step.
     #[arg(long, default_value_t = 32, value_parser = count)]
     pub batch_size: usize,
-    #[arg(long, default_value_t = 0.001, value_parser = positive)]
-    pub learning_rate: f32,
-    #[arg(long, value_enum, default_value_t = Method::Adam)]
-    pub optimizer: Method,
-    /// The share of the last step that SGD takes again.
-    #[arg(long, default_value_t = 0.0, value_parser = share)]
-    pub momentum: f32,
     /// Where all randomness comes from: the same seed gives the same file.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -43,6 +38,8 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t = Shape::Squash)]
     pub resize: Shape,
     #[command(flatten)]
+    pub descent: Descent,
+    #[command(flatten)]
     pub augmentation: Augmentation,
     /// Stop at the first picture that cannot be read.
     #[arg(long)]
@@ -53,6 +50,98 @@ pub struct Args {
     /// The model file to write; its history goes beside it.
     #[arg(long, value_name = "FILE", default_value = "model.safetensors")]
     pub out: PathBuf,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Optimization")]
+pub struct Descent {
+    #[arg(long, value_enum, default_value_t = Method::Adam)]
+    optimizer: Method,
+    #[arg(long, default_value_t = 0.001, value_parser = positive)]
+    learning_rate: f32,
+    /// The share of the last step that SGD takes again.
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    momentum: f32,
+    /// The share of each kernel, times the learning rate, that a step takes away (AdamW's).
+    #[arg(long, default_value_t = 0.0, value_parser = from_zero)]
+    weight_decay: f32,
+    /// The largest norm of all gradients together.
+    #[arg(long, value_name = "NORM", value_parser = positive)]
+    clipnorm: Option<f32>,
+    /// Ends with a moving average of the weights that keeps this share at each step.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    ema_momentum: Option<f32>,
+    /// How the learning rate changes.
+    #[arg(long, value_enum, default_value_t = Rate::Constant)]
+    schedule: Rate,
+    /// Epochs in which the cosine schedule rises from 0.
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0.0, value_parser = from_zero)]
+    warmup: f32,
+    /// The share of each target that is spread over all classes.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    label_smoothing: f32,
+    /// Blends pairs of pictures by weights from Beta(mix-up, mix-up); 0 for none.
+    #[arg(long, value_name = "ALPHA", default_value_t = 0.0, value_parser = from_zero)]
+    mix_up: f32,
+    /// Ends after this many epochs without a lower validation loss.
+    #[arg(long, value_name = "EPOCHS", value_parser = count)]
+    early_stopping: Option<usize>,
+    /// Ends with the weights of the epoch that validated best.
+    #[arg(long)]
+    restore_best_weights: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Method {
+    Adam,
+    Sgd,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Rate {
+    Constant,
+    /// Down to 0 along half a cosine.
+    Cosine,
+    /// Up for three tenths of the epochs, then down.
+    OneCycle,
+    /// Halved after three epochs without a lower loss.
+    Plateau,
+}
+
+impl Args {
+    /// What the training does beside its steps.
+    pub fn fit_options(&self) -> FitOptions {
+        let descent = &self.descent;
+        FitOptions {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            seed: self.seed,
+            schedule: match descent.schedule {
+                Rate::Constant => Schedule::Constant,
+                Rate::Cosine => Schedule::Cosine { warmup: descent.warmup },
+                Rate::OneCycle => Schedule::OneCycle,
+                Rate::Plateau => Schedule::ReduceOnPlateau { factor: 0.5, patience: 3 },
+            },
+            label_smoothing: descent.label_smoothing,
+            mix_up: descent.mix_up,
+            early_stopping: descent.early_stopping,
+            restore_best_weights: descent.restore_best_weights,
+        }
+    }
+}
+
+impl Descent {
+    /// What takes the steps.
+    pub fn optimizer(&self) -> Optimizer {
+        let mut optimizer = match self.optimizer {
+            Method::Adam => Optimizer::adam(self.learning_rate),
+            Method::Sgd => Optimizer::sgd(self.learning_rate, self.momentum, false),
+        };
+        optimizer.weight_decay = self.weight_decay;
+        optimizer.global_clipnorm = self.clipnorm;
+        optimizer.ema_momentum = self.ema_momentum;
+        optimizer
+    }
 }
 
 #[derive(clap::Args)]
@@ -88,12 +177,6 @@ pub struct Augmentation {
     /// Mirror top and bottom too.
     #[arg(long)]
     vertical_flip: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Method {
-    Adam,
-    Sgd,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -172,18 +255,12 @@ pub fn recipe(args: &Args) -> Map<String, Value> {
             _ => command.push(word),
         }
     }
-    let optimizer = match args.optimizer {
-        Method::Adam => json!({ "name": "adam", "learning_rate": args.learning_rate }),
-        Method::Sgd => {
-            json!({ "name": "sgd", "learning_rate": args.learning_rate, "momentum": args.momentum })
-        }
-    };
     let recipe = json!({
         "command": command.join(" "),
         "seed": args.seed,
         "epochs": args.epochs,
         "batch_size": args.batch_size,
-        "optimizer": optimizer,
+        "learning_rate": args.descent.learning_rate,
         "augment": args.augmentation.chosen(),
     });
     match recipe {

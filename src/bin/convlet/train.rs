@@ -9,12 +9,11 @@ use convlet::architecture::Architecture;
 use convlet::error::{Error, ErrorKind, Result};
 use convlet::image::{Input, Resize};
 use convlet::model::Model;
-use convlet::optimizer::Optimizer;
-use convlet::train::{self, Dataset, Event, FitOptions, Flow, Logs};
+use convlet::train::{self, Dataset, Event, Flow, Logs};
 use serde_json::{Map, Value, json};
 
 use crate::data::{Folder, Pictures};
-use crate::options::{Args, Method, Shape, recipe};
+use crate::options::{Args, Shape, recipe};
 use crate::progress::Watch;
 use crate::{io_error, plot, print, summary};
 
@@ -41,20 +40,10 @@ pub fn run(args: Args) -> Result<()> {
         Some(validation) => validation,
         None => &held_back,
     };
-    let optimizer = match args.optimizer {
-        Method::Adam => Optimizer::adam(args.learning_rate),
-        Method::Sgd => Optimizer::sgd(args.learning_rate, args.momentum, false),
-    };
     let mut recipe = recipe(&args);
     recipe.insert("examples".into(), part.len().into());
     recipe.insert("validation_examples".into(), held_back.len().into());
     let mut run = Run { args: &args, labels, input, recipe, history: Vec::new(), failure: None };
-    let options = FitOptions {
-        epochs: args.epochs,
-        batch_size: args.batch_size,
-        seed: args.seed,
-        ..FitOptions::default()
-    };
     eprintln!(
         "training {} parameters on {} pictures, measuring on {}",
         model.count_params(),
@@ -65,6 +54,7 @@ pub fn run(args: Args) -> Result<()> {
     let mut watch = Watch::new(part.len(), args.epochs);
     let data: &dyn Dataset = &part;
     let validate = (!held_back.is_empty()).then_some(held_back);
+    let (options, optimizer) = (args.fit_options(), args.descent.optimizer());
     let history = train::fit(&mut model, optimizer, data, validate, options, |model, event| {
         watch.show(&event);
         if let Event::Epoch { logs, .. } = event {
@@ -79,12 +69,12 @@ pub fn run(args: Args) -> Result<()> {
     if let Some(failure) = run.failure {
         return Err(failure);
     }
+    watch.finish();
+    // An epoch that was cut short counts with what was done of it; the last weights may be averaged or the best.
+    run.history = history;
+    run.save(&model)?;
     let out = args.out.display();
     if stop.load(Ordering::Relaxed) {
-        watch.finish();
-        // The epoch that was cut short counts with what was done of it.
-        run.history = history;
-        run.save(&model)?;
         let epoch = run.history.len();
         print(format_args!(
             "stopped in epoch {epoch} of {}: wrote what there is to {out}",
@@ -99,6 +89,10 @@ pub fn run(args: Args) -> Result<()> {
 /// Finds out before hours of training that there is nowhere to write to.
 fn check_place(out: &Path) -> Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if out.extension().is_some_and(|extension| extension == "csv" || extension == "svg") {
+        let message = format!("{}: expected another ending: the history goes there", out.display());
+        return Err(Error::new(ErrorKind::Argument, message));
+    }
     if out.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
         let message = format!("{}: expected a file in a directory that exists", out.display());
         return Err(Error::new(ErrorKind::Io, message));
