@@ -10,6 +10,7 @@
 //! strides, `top`, `left` the zero padding before the first row and column (the padding behind follows from `oh`, `ow`).
 
 pub mod activation;
+mod band;
 pub mod batch_normalization;
 pub mod conv2d;
 pub mod dense;
@@ -20,6 +21,8 @@ pub mod lanes;
 pub mod naive;
 pub mod parallel;
 pub mod pool;
+
+use std::ops::Range;
 
 /// A window that slides over images: the geometry of convolution and pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,23 @@ impl Window {
     pub fn taps(&self) -> usize {
         self.kh * self.kw * self.c
     }
+
+    /// Output rows whose window lies over row `by` of the bordered image.
+    pub(crate) fn reached_rows(&self, by: usize) -> Range<usize> {
+        reached(by, self.sh, self.kh, self.oh)
+    }
+
+    /// Output columns whose window lies over column `bx` of the bordered image.
+    pub(crate) fn reached_columns(&self, bx: usize) -> Range<usize> {
+        reached(bx, self.sw, self.kw, self.ow)
+    }
+}
+
+#[inline(always)]
+fn reached(at: usize, stride: usize, k: usize, outputs: usize) -> Range<usize> {
+    let end = (at / stride + 1).min(outputs);
+    let start = (at + 1).saturating_sub(k).div_ceil(stride);
+    start.min(end)..end
 }
 
 /// The range an output is clamped to as it is stored: how linear, relu and relu6 are fused into a kernel.

@@ -1,4 +1,9 @@
 //! Batch normalization over the last axis: out = (x - mean) / sqrt(variance + epsilon) gamma + beta.
+//!
+//! All passes go row by row, each sum over the rows in order, and run across channels: plain loops that the compiler
+//! makes vectors of.
+
+use std::ops::Range;
 
 /// What normalizes `c` channels; all slices are (c).
 #[derive(Clone, Copy, Debug)]
@@ -15,38 +20,74 @@ pub struct Normalization<'a> {
     pub variance: &'a [f32],
 }
 
+/// Channels whose factors are kept at hand while all rows pass by.
+const BLOCK: usize = 64;
+
 impl Normalization<'_> {
-    fn inverse_deviation(&self, c: usize) -> f32 {
-        1.0 / (self.variance[c] + self.epsilon).sqrt()
+    /// 1 / sqrt(variance + epsilon) of the channels `block`.
+    fn inverse_deviation(&self, block: Range<usize>) -> [f32; BLOCK] {
+        let mut out = [0.0; BLOCK];
+        for (out, variance) in out.iter_mut().zip(&self.variance[block]) {
+            *out = 1.0 / (variance + self.epsilon).sqrt();
+        }
+        out
     }
 
-    fn scale(&self, c: usize) -> f32 {
-        self.inverse_deviation(c) * self.gamma.map_or(1.0, |gamma| gamma[c])
+    /// gamma / sqrt(variance + epsilon) of the channels `block`.
+    fn scale(&self, block: Range<usize>) -> [f32; BLOCK] {
+        let mut out = self.inverse_deviation(block.clone());
+        if let Some(gamma) = self.gamma {
+            out.iter_mut().zip(&gamma[block]).for_each(|(out, gamma)| *out *= gamma);
+        }
+        out
     }
+}
+
+/// The channels 0..c in blocks.
+fn blocks(c: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..c).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(c))
 }
 
 /// x (.., c) -> mean (c) and biased variance (c), in two passes.
 pub fn batch_moments(x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
     let c = mean.len();
     let count = (x.len() / c) as f32;
-    for i in 0..c {
-        let column = || x[i..].iter().step_by(c);
-        mean[i] = column().fold(0.0, |sum, x| sum + x) / count;
-        variance[i] = column().fold(0.0, |sum, x| sum + (x - mean[i]) * (x - mean[i])) / count;
+    mean.fill(0.0);
+    for x in x.chunks_exact(c) {
+        mean.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
     }
+    mean.iter_mut().for_each(|sum| *sum /= count);
+    variance.fill(0.0);
+    for x in x.chunks_exact(c) {
+        for ((sum, x), mean) in variance.iter_mut().zip(x).zip(&*mean) {
+            *sum += (x - mean) * (x - mean);
+        }
+    }
+    variance.iter_mut().for_each(|sum| *sum /= count);
 }
 
 /// x (.., c) -> out (.., c).
 pub fn batch_normalization_forward(p: Normalization, x: &[f32], out: &mut [f32]) {
     let c = p.mean.len();
-    for (out, x) in out.chunks_exact_mut(c).zip(x.chunks_exact(c)) {
-        for i in 0..c {
-            out[i] = (x[i] - p.mean[i]) * p.scale(i) + p.beta.map_or(0.0, |beta| beta[i]);
+    for block in blocks(c) {
+        let (scale, mut beta) = (p.scale(block.clone()), [0.0; BLOCK]);
+        if let Some(from) = p.beta {
+            beta[..block.len()].copy_from_slice(&from[block.clone()]);
+        }
+        let rows = out.chunks_exact_mut(c).zip(x.chunks_exact(c));
+        for (out, x) in rows {
+            let factors = p.mean[block.clone()].iter().zip(&scale).zip(&beta);
+            let values = out[block.clone()].iter_mut().zip(&x[block.clone()]);
+            for ((out, x), ((mean, scale), beta)) in values.zip(factors) {
+                *out = (x - mean) * scale + beta;
+            }
         }
     }
 }
 
 /// In training, where mean and variance are the batch's: x, dout (.., c) -> dx (.., c), dgamma (c), dbeta (c).
+///
+/// dx = scale (dout - mean of dout - normalized x times mean of dout normalized x).
 pub fn batch_normalization_backward(
     p: Normalization,
     x: &[f32],
@@ -60,15 +101,28 @@ pub fn batch_normalization_backward(
     dgamma.fill(0.0);
     dbeta.fill(0.0);
     for (x, dout) in x.chunks_exact(c).zip(dout.chunks_exact(c)) {
-        for i in 0..c {
-            dbeta[i] += dout[i];
-            dgamma[i] += dout[i] * ((x[i] - p.mean[i]) * p.inverse_deviation(i));
+        let sums = dgamma.iter_mut().zip(&mut *dbeta);
+        for (((dgamma, dbeta), mean), (x, dout)) in sums.zip(p.mean).zip(x.iter().zip(dout)) {
+            *dgamma += dout * (x - mean);
+            *dbeta += dout;
         }
     }
-    for ((x, dout), dx) in x.chunks_exact(c).zip(dout.chunks_exact(c)).zip(dx.chunks_exact_mut(c)) {
-        for i in 0..c {
-            let normalized = (x[i] - p.mean[i]) * p.inverse_deviation(i);
-            dx[i] = (dout[i] - dbeta[i] / count - normalized * (dgamma[i] / count)) * p.scale(i);
+    for block in blocks(c) {
+        let (inverse, scale) = (p.inverse_deviation(block.clone()), p.scale(block.clone()));
+        let (mut shift, mut slope) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for (i, channel) in block.clone().enumerate() {
+            dgamma[channel] *= inverse[i];
+            shift[i] = dbeta[channel] / count;
+            slope[i] = dgamma[channel] / count * inverse[i];
+        }
+        let rows = dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(dout.chunks_exact(c));
+        for ((dx, x), dout) in rows {
+            let factors = p.mean[block.clone()].iter().zip(&scale).zip(shift.iter().zip(&slope));
+            let values = x[block.clone()].iter().zip(&dout[block.clone()]);
+            let values = dx[block.clone()].iter_mut().zip(values);
+            for ((dx, (x, dout)), ((mean, scale), (shift, slope))) in values.zip(factors) {
+                *dx = (dout - shift - (x - mean) * slope) * scale;
+            }
         }
     }
 }
@@ -76,9 +130,11 @@ pub fn batch_normalization_backward(
 /// In inference, where mean and variance are constants: dout (.., c) -> dx (.., c).
 pub fn batch_normalization_inference_backward(p: Normalization, dout: &[f32], dx: &mut [f32]) {
     let c = p.mean.len();
-    for (dout, dx) in dout.chunks_exact(c).zip(dx.chunks_exact_mut(c)) {
-        for i in 0..c {
-            dx[i] = dout[i] * p.scale(i);
+    for block in blocks(c) {
+        let scale = p.scale(block.clone());
+        for (dx, dout) in dx.chunks_exact_mut(c).zip(dout.chunks_exact(c)) {
+            let values = dx[block.clone()].iter_mut().zip(&dout[block.clone()]);
+            values.zip(&scale).for_each(|((dx, dout), scale)| *dx = dout * scale);
         }
     }
 }

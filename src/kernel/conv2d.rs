@@ -10,7 +10,6 @@
 mod backward_input;
 mod backward_kernel;
 mod forward;
-mod image;
 
 pub use backward_input::{conv2d_backward_input, pack_backward, packed_backward_len};
 pub use backward_kernel::conv2d_backward_kernel;

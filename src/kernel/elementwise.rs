@@ -1,4 +1,10 @@
-//! Passes over long vectors: sums, scaling and the optimizers' steps.
+//! Passes over long vectors: sums, scaling and the optimizers' steps. All are bound by memory, and plain enough for the
+//! compiler to make vectors of.
+
+use super::parallel;
+
+/// Floats that a thread takes at a time.
+const CHUNK: usize = 1 << 15;
 
 /// out += x
 pub fn add_assign(out: &mut [f32], x: &[f32]) {
@@ -44,11 +50,15 @@ pub struct AdamStep {
 
 /// Adam as Keras has it: m += (g - m)(1 - beta_1), v += (g^2 - v)(1 - beta_2), value -= m alpha / (sqrt(v) + epsilon).
 pub fn adam_step(s: AdamStep, value: &mut [f32], gradient: &[f32], m: &mut [f32], v: &mut [f32]) {
-    for (((value, &g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
-        *m += (g - *m) * (1.0 - s.beta_1);
-        *v += (g * g - *v) * (1.0 - s.beta_2);
-        *value -= *m * s.alpha / (v.sqrt() + s.epsilon);
-    }
+    let chunks = value.chunks_mut(CHUNK).zip(gradient.chunks(CHUNK));
+    let chunks = chunks.zip(m.chunks_mut(CHUNK)).zip(v.chunks_mut(CHUNK));
+    parallel::for_each(chunks, |(((value, gradient), m), v)| {
+        for (((value, &g), m), v) in value.iter_mut().zip(gradient).zip(m).zip(v) {
+            *m += (g - *m) * (1.0 - s.beta_1);
+            *v += (g * g - *v) * (1.0 - s.beta_2);
+            *value -= *m * s.alpha / (v.sqrt() + s.epsilon);
+        }
+    });
 }
 
 /// Gradient descent as Keras has it: velocity = momentum velocity - learning_rate g, value += velocity; with `nesterov`
@@ -61,13 +71,17 @@ pub fn sgd_step(
     gradient: &[f32],
     velocity: Option<&mut [f32]>,
 ) {
+    let chunks = value.chunks_mut(CHUNK).zip(gradient.chunks(CHUNK));
     let Some(velocity) = velocity else {
-        value.iter_mut().zip(gradient).for_each(|(value, g)| *value -= g * learning_rate);
-        return;
+        return parallel::for_each(chunks, |(value, gradient)| {
+            value.iter_mut().zip(gradient).for_each(|(value, g)| *value -= g * learning_rate);
+        });
     };
-    for ((value, &g), velocity) in value.iter_mut().zip(gradient).zip(velocity) {
-        let step = g * learning_rate;
-        *velocity = momentum * *velocity - step;
-        *value += if nesterov { momentum * *velocity - step } else { *velocity };
-    }
+    parallel::for_each(chunks.zip(velocity.chunks_mut(CHUNK)), |((value, gradient), velocity)| {
+        for ((value, &g), velocity) in value.iter_mut().zip(gradient).zip(velocity) {
+            let step = g * learning_rate;
+            *velocity = momentum * *velocity - step;
+            *value += if nesterov { momentum * *velocity - step } else { *velocity };
+        }
+    });
 }

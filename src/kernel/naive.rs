@@ -239,7 +239,7 @@ pub fn max_pool_forward<T: NdFloat>(
     for (i, at) in outputs(s).enumerate() {
         for c in 0..s.c {
             let mut best: Option<(u8, T)> = None;
-            for (position, tap) in (0u8..).zip(taps(s)) {
+            for (position, tap) in (0..=u8::MAX).zip(taps(s)) {
                 let Some(i) = pixel(s, at, tap) else { continue };
                 if best.is_none_or(|(_, best)| best < x[i + c]) {
                     best = Some((position, x[i + c]));
@@ -292,4 +292,24 @@ pub fn average_pool_backward<T: NdFloat>(s: &Window, dout: &[T], dx: &mut [T]) {
             }
         }
     }
+}
+
+/// x (.., c), gamma (c), beta (c) -> mean (c), biased variance (c) and (x - mean) / sqrt(variance + epsilon) gamma + beta.
+pub fn batch_normalization_forward<T: NdFloat>(
+    epsilon: T,
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+) -> (Vec<T>, Vec<T>, Vec<T>) {
+    let c = gamma.len();
+    let count = float::<T>((x.len() / c) as f32);
+    let sum = |i: usize, f: &dyn Fn(T) -> T| {
+        x[i..].iter().step_by(c).fold(T::zero(), |sum, &x| sum + f(x))
+    };
+    let mean: Vec<T> = (0..c).map(|i| sum(i, &|x| x) / count).collect();
+    let variance: Vec<T> =
+        (0..c).map(|i| sum(i, &|x| (x - mean[i]) * (x - mean[i])) / count).collect();
+    let normalized = |i: usize| (x[i] - mean[i % c]) / (variance[i % c] + epsilon).sqrt();
+    let out = (0..x.len()).map(|i| normalized(i) * gamma[i % c] + beta[i % c]).collect();
+    (mean, variance, out)
 }

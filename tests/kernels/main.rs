@@ -3,10 +3,15 @@
 //! In the strict build a kernel and its twin agree to the last bit; the relaxed one is held to reduction length x
 //! epsilon x largest product. Sizes are drawn from a tile less one to several tiles, primes and zeros among them.
 
+mod activation;
+mod batch_normalization;
 mod common;
 mod conv2d;
 mod dense;
+mod depthwise_conv2d;
+mod elementwise;
 mod gradients;
+mod pool;
 
 /// All of these tests once more on four lanes, as in WebAssembly, where this machine would use eight.
 #[cfg(target_arch = "x86_64")]

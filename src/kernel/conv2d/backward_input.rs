@@ -109,7 +109,7 @@ impl Kernel for BackwardInput<'_> {
         let (mut image, mut made) = (usize::MAX, 0);
         for (row, dx) in self.rows.zip(self.dx.chunks_exact_mut(s.w * s.c)) {
             let by = row % s.h + s.top;
-            let outputs = reached(by, s.sh, s.kh, s.oh);
+            let outputs = s.reached_rows(by);
             if image != row / s.h {
                 (image, made) = (row / s.h, outputs.start);
             }
@@ -131,14 +131,6 @@ impl Kernel for BackwardInput<'_> {
             }
         }
     }
-}
-
-/// Outputs 0..`outputs` whose window of `k` taps lies over `at`.
-#[inline(always)]
-fn reached(at: usize, stride: usize, k: usize, outputs: usize) -> Range<usize> {
-    let end = (at / stride + 1).min(outputs);
-    let start = (at + 1).saturating_sub(k).div_ceil(stride);
-    start.min(end)..end
 }
 
 /// The gradients of output row `oy` that are not zero, as pairs of `(ox oc + o) scale` and value, and where each
@@ -195,7 +187,7 @@ fn row_of_blocks<L: Lanes, const B: usize>(
     let width = (s.c - block).min(B * L::N);
     for (ix, dx) in dx.chunks_exact_mut(s.c).enumerate() {
         let bx = ix + s.left;
-        let columns = reached(bx, s.sw, s.kw, s.ow);
+        let columns = s.reached_columns(bx);
         let (phase, turn) = (bx % s.sw, bx / s.sw);
         let mut sums = [L::splat(0.0); B];
         if !columns.is_empty() {

@@ -13,7 +13,7 @@
 use crate::kernel::lanes::{self, Kernel, Lanes};
 use crate::kernel::{OutputGradient, Window, parallel};
 
-use super::image::{self, Band, band, band_rows};
+use crate::kernel::band::{self, Band, band, band_rows};
 
 /// Floats of one row of taps of one output channel, whole vectors.
 fn padded_run(s: &Window) -> usize {
@@ -32,7 +32,7 @@ fn rows_at_once(s: &Window) -> usize {
 
 /// Floats of scratch of one thread beside the sums: the list of a channel, one to spare, and the band.
 fn part_len(s: &Window) -> usize {
-    2 * (rows_at_once(s) * s.ow + 1) + image::scratch_len(s, rows_at_once(s), slack(s))
+    2 * (rows_at_once(s) * s.ow + 1) + band::scratch_len(s, rows_at_once(s), slack(s))
 }
 
 /// Floats of scratch.

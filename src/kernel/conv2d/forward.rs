@@ -17,7 +17,7 @@ use crate::kernel::gemm::{R, Tile, V, accumulate, start, store};
 use crate::kernel::lanes::{self, Kernel, Lanes};
 use crate::kernel::{Clamp, Window, parallel};
 
-use super::image::{self, Band, band, band_rows};
+use crate::kernel::band::{self, Band, band, band_rows};
 
 /// Floats in the packed weights of the forward pass.
 pub fn packed_len(s: &Window) -> usize {
@@ -45,7 +45,7 @@ pub fn scratch_len(s: &Window) -> usize {
 }
 
 fn part_len(s: &Window) -> usize {
-    image::scratch_len(s, band_rows(s).max(2), 0)
+    band::scratch_len(s, band_rows(s).max(2), 0)
 }
 
 /// x (n, h, w, c), packed weights -> out (n, oh, ow, oc).

@@ -1,8 +1,8 @@
-//! The image as a convolution reads it: a band of rows, with its border of zeros where there is one.
+//! The image as convolutions read it: a band of rows, with its border of zeros where there is one.
 
 use std::ops::Range;
 
-use crate::kernel::Window;
+use super::Window;
 
 /// Floats of an input band that are worked on at a time: half of a first-level cache, the weights take the other
 /// (benches `conv2d_forward`, `conv2d_backward_kernel`).
