@@ -42,17 +42,37 @@ def article(side, filters, more_filters, units):
     ])
 
 
-def skip_connection():
-    """Every kind of layer that makes a Functional model of it."""
-    picture = keras.Input((8, 8, 3))
+def skip_connection(side=8, classes=3):
+    """A model that is no chain, and so Functional."""
+    picture = keras.Input((side, side, 3))
     x = layers.Conv2D(4, 3, padding="same", use_bias=False)(picture)
     x = layers.BatchNormalization()(x)
     before = layers.ReLU(6.0)(x)
     x = layers.DepthwiseConv2D(3, padding="same")(before)
     x = layers.Add()([before, x])
     x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dense(3)(x)
+    x = layers.Dense(classes)(x)
     return keras.Model(picture, layers.Activation("softmax")(x))
+
+
+def every_layer():
+    """One of each layer that Convlet has, with arguments other than the defaults."""
+    picture = keras.Input((17, 13, 3), name="picture")
+    x = layers.ZeroPadding2D(((0, 1), (2, 0)))(picture)
+    x = layers.Conv2D(6, (3, 5), strides=2, padding="same", activation="relu6", name="first")(x)
+    y = layers.SeparableConv2D(6, 3, padding="same", use_bias=False)(x)
+    y = layers.BatchNormalization(momentum=0.8, epsilon=1e-2, scale=False)(y)
+    x = layers.LeakyReLU(0.1)(layers.Add()([x, y]))
+    x = layers.Concatenate()([x, layers.MaxPooling2D(3, strides=1, padding="same")(x), y])
+    x = layers.AveragePooling2D(2, padding="same")(layers.Dropout(0.25)(x))
+    x = layers.DepthwiseConv2D(2, strides=2, activation="relu")(x)
+    x = layers.Concatenate()([layers.Flatten()(x), layers.GlobalAveragePooling2D()(x)])
+    return keras.Model(picture, layers.Softmax()(layers.Dense(3, activation="linear")(x)), name="every")
+
+
+def mobile_net():
+    """A network as it comes off the shelf."""
+    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=3)
 
 
 def readme_python(what, names):
@@ -73,9 +93,9 @@ def convlet(command, *arguments):
     return json.loads(run.stdout)
 
 
-def compare(model, labels, predictions, picture, rescale=1 / 255):
+def compare(model, labels, predictions, picture):
     """Holds the command's predictions to Keras's, and returns the largest difference."""
-    outputs = model.predict(picture[None].astype("float32") * np.float32(rescale), verbose=0)[0]
+    outputs = model.predict(picture[None].astype("float32") * np.float32(1 / 255), verbose=0)[0]
     expected = [1 - outputs[0], outputs[0]] if len(outputs) == 1 else outputs
     got = {each["label"]: each["confidence"] for each in predictions}
     assert set(got) == set(labels), f"expected {labels}, got {got}"
@@ -85,53 +105,64 @@ def compare(model, labels, predictions, picture, rescale=1 / 255):
 
 
 def main(command):
+    keras.utils.set_random_seed(7)
     random = np.random.default_rng(7)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for name, model, labels in [
             ("sequential", article(14, 4, 6, 8), ["cat", "dog"]),
-            ("functional", skip_connection(), ["a", "b", "c"]),
+            ("skip connection", skip_connection(), ["a", "b", "c"]),
+            ("every layer", every_layer(), ["a", "b", "c"]),
+            ("MobileNetV2", mobile_net(), ["a", "b", "c"]),
         ]:
-            side = model.input_shape[1]
-            pictures = random.integers(0, 256, (32, side, side, 3), dtype="uint8")
-            targets = random.integers(0, len(labels), 32)
-            loss = "binary_crossentropy" if len(labels) == 2 else "sparse_categorical_crossentropy"
-            model.compile("adam", loss)
-            model.fit(pictures / np.float32(255), targets, epochs=3, verbose=0)
+            height, width, channels = model.input_shape[1:]
+            blocks = random.integers(0, 256, (4, 8, 8, channels), dtype="uint8")
+            pictures = blocks.repeat(5, axis=1).repeat(5, axis=2)[:, :height, :width]
+            # Fresh weights say the same of every picture: shake them, and let the statistics follow.
+            for weight in model.trainable_weights:
+                weight.assign(weight.numpy() + random.normal(0, 0.1, weight.shape))
+            for layer in model.layers:
+                if isinstance(layer, layers.BatchNormalization):
+                    layer.momentum = 0.1
+            model(pictures / np.float32(255), training=True)
+            outputs = model.predict(pictures / np.float32(255), verbose=0)
+            assert np.ptp(outputs, axis=0).max() > 1e-3, outputs
 
             # Keras -> file -> native command
             path = folder / f"{name}.safetensors"
             readme_python("export", {"model": model, "labels": labels, "path": path})
             files = []
-            for i, picture in enumerate(pictures[:4]):
+            for i, picture in enumerate(pictures):
                 files.append(folder / f"{name}{i}.png")
                 Image.fromarray(picture).save(files[-1])
             answers = convlet(command, "predict", "--json", path, *files)
             worst = max(
                 compare(model, labels, answer["predictions"], picture)
-                for answer, picture in zip(answers, pictures, strict=False)
+                for answer, picture in zip(answers, pictures, strict=True)
             )
-            assert len(answers) == len(files)
             print(f"{name}: Keras's file in the native command, largest difference {worst:.1e}")
 
-        # native command -> file -> Keras
-        for label in ["dark", "light"]:
-            (folder / "data" / label).mkdir(parents=True)
-            for i in range(8):
-                shade = random.integers(0, 100, (64, 64, 3)) + (150 if label == "light" else 0)
-                Image.fromarray(shade.astype("uint8")).save(folder / "data" / label / f"{i}.png")
-        path = folder / "ours.safetensors"
+        # Native command -> file -> Keras
         data = folder / "data"
-        train = [command, "train", data, "--validation", data, "--epochs", "1", "--seed", "1", "--out", path]
-        subprocess.run(list(map(str, train)), check=True, capture_output=True)
-        model = readme_python("import", {"path": path})["model"]
+        labels = ["dark", "light"]
+        for label in labels:
+            (data / label).mkdir(parents=True)
+            for i in range(8):
+                shade = random.integers(0, 100, (16, 16, 3)) + (150 if label == "light" else 0)
+                Image.fromarray(shade.astype("uint8")).save(data / label / f"{i}.png")
         files = sorted(data.glob("*/*.png"))
-        answers = convlet(command, "predict", "--json", path, *files)
-        worst = max(
-            compare(model, ["dark", "light"], answer["predictions"], np.asarray(Image.open(file)))
-            for answer, file in zip(answers, files, strict=True)
-        )
-        print(f"back: the native command's file in Keras, largest difference {worst:.1e}")
+        (folder / "skip.json").write_text(skip_connection(16, 2).to_json())
+        for network in [["article", "--input-size", "16"], [folder / "skip.json"]]:
+            path = folder / "ours.safetensors"
+            train = [command, "train", data, "--epochs", "1", "--out", path, "--architecture", *network]
+            subprocess.run(list(map(str, train)), check=True, capture_output=True)
+            model = readme_python("import", {"path": path})["model"]
+            answers = convlet(command, "predict", "--json", path, *files)
+            worst = max(
+                compare(model, labels, answer["predictions"], np.asarray(Image.open(file)))
+                for answer, file in zip(answers, files, strict=True)
+            )
+            print(f"{model.name}: the native command's file in Keras, largest difference {worst:.1e}")
 
 
 if __name__ == "__main__":
