@@ -29,6 +29,12 @@ pub struct Augment {
     pub vertical_flip: bool,
     /// Lowest and highest brightness; 1 leaves it.
     pub brightness_range: Option<[f32; 2]>,
+    /// Lowest and highest contrast, about the picture's mean; 1 leaves it.
+    pub contrast_range: Option<[f32; 2]>,
+    /// Lowest and highest saturation; 1 leaves it, 0 is grey.
+    pub saturation_range: Option<[f32; 2]>,
+    /// The side of a square that is blanked somewhere, as a fraction of the picture's (DeVries and Taylor 2017).
+    pub cut_out: f32,
 }
 
 impl Default for Augment {
@@ -42,6 +48,9 @@ impl Default for Augment {
             horizontal_flip: false,
             vertical_flip: false,
             brightness_range: None,
+            contrast_range: None,
+            saturation_range: None,
+            cut_out: 0.0,
         }
     }
 }
@@ -61,7 +70,6 @@ impl Augment {
         let column_shift = within(self.width_shift_range);
         let shear = within(self.shear_range);
         let [low, high] = self.zoom_range;
-        let [dark, bright] = self.brightness_range.unwrap_or([1.0, 1.0]);
         Transform {
             rotation,
             row_shift,
@@ -71,22 +79,19 @@ impl Augment {
             row_zoom: rng.uniform_in(low, high),
             horizontal_flip: (rng.uniform() < 0.5) && self.horizontal_flip,
             vertical_flip: (rng.uniform() < 0.5) && self.vertical_flip,
-            brightness: rng.uniform_in(dark, bright),
+            brightness: factor(self.brightness_range, rng),
+            contrast: factor(self.contrast_range, rng),
+            saturation: factor(self.saturation_range, rng),
+            cut_out: self.cut_out,
+            cut_out_at: [rng.uniform(), rng.uniform()]
+                .map(|at| if self.cut_out > 0.0 { at } else { 0.0 }),
         }
     }
+}
 
-    /// Draws from `rng` and writes the changed `image` (h, w, c) to `out`. `white` is the value that brightness stops
-    /// at: 1 for pictures in [0, 1].
-    pub fn apply(
-        &self,
-        image: &[f32],
-        shape: [usize; 3],
-        white: f32,
-        rng: &mut Rng,
-        out: &mut [f32],
-    ) {
-        self.draw(rng).apply(image, shape, white, out);
-    }
+fn factor(range: Option<[f32; 2]>, rng: &mut Rng) -> f32 {
+    let [low, high] = range.unwrap_or([1.0, 1.0]);
+    rng.uniform_in(low, high)
 }
 
 /// What happens to one picture, all of it drawn.
@@ -110,6 +115,14 @@ pub struct Transform {
     pub vertical_flip: bool,
     /// Factor on every value.
     pub brightness: f32,
+    /// Factor on every value's distance from the mean.
+    pub contrast: f32,
+    /// Factor on every value's distance from its pixel's grey.
+    pub saturation: f32,
+    /// Side of the blanked square, as a fraction.
+    pub cut_out: f32,
+    /// Its centre, row and column, as fractions.
+    pub cut_out_at: [f32; 2],
 }
 
 impl Transform {
@@ -124,28 +137,77 @@ impl Transform {
         horizontal_flip: false,
         vertical_flip: false,
         brightness: 1.0,
+        contrast: 1.0,
+        saturation: 1.0,
+        cut_out: 0.0,
+        cut_out_at: [0.0; 2],
     };
 
-    /// Writes the changed `image` of `shape` (h, w, c) to `out`, values between 0 and `white`.
+    /// Writes the changed `image` of shape `from` (h, w, c) to `out` of height and width `to`, values between 0 and
+    /// `white` (1 for pictures in [0, 1]). A larger `from` leaves detail for zooms to find.
     ///
-    /// As in Keras, the geometry comes first, then the flips, then brightness.
-    pub fn apply(&self, image: &[f32], shape: [usize; 3], white: f32, out: &mut [f32]) {
-        let [h, w, c] = shape;
+    /// As in Keras, the geometry comes first, then the flips, then the colours.
+    pub fn apply(
+        &self,
+        image: &[f32],
+        from: [usize; 3],
+        white: f32,
+        to: [usize; 2],
+        out: &mut [f32],
+    ) {
+        let ([h, w, c], [oh, ow]) = (from, to);
         debug_assert_eq!(image.len(), h * w * c);
-        debug_assert_eq!(out.len(), h * w * c);
+        debug_assert_eq!(out.len(), oh * ow * c);
         let (column, row) = self.source(h, w);
-        for (y, out) in out.chunks_exact_mut(w * c).enumerate() {
-            let y = if self.vertical_flip { h - 1 - y } else { y } as f32;
+        // The centre of an output pixel in the source's pixels; the pixel itself where the sizes are equal.
+        let place =
+            |at: usize, to: usize, from: usize| (at as f32 + 0.5) * (from as f32 / to as f32) - 0.5;
+        for (y, out) in out.chunks_exact_mut(ow * c).enumerate() {
+            let y = place(if self.vertical_flip { oh - 1 - y } else { y }, oh, h);
             for (x, out) in out.chunks_exact_mut(c).enumerate() {
-                let x = if self.horizontal_flip { w - 1 - x } else { x } as f32;
+                let x = place(if self.horizontal_flip { ow - 1 - x } else { x }, ow, w);
                 let at = |[dx, dy, start]: [f32; 3]| dx * x + dy * y + start;
-                sample(image, shape, at(row), at(column), out);
+                sample(image, from, at(row), at(column), out);
             }
         }
+        self.colour(c, white, out);
+        self.blank(to, c, out);
+    }
+
+    /// Brightness, contrast and saturation, one after the other.
+    fn colour(&self, c: usize, white: f32, out: &mut [f32]) {
         if self.brightness != 1.0 {
-            for value in out {
-                *value = (*value * self.brightness).clamp(0.0, white);
+            out.iter_mut().for_each(|value| *value = (*value * self.brightness).clamp(0.0, white));
+        }
+        if self.contrast != 1.0 {
+            let mean = out.iter().sum::<f32>() / out.len() as f32;
+            out.iter_mut().for_each(|value| {
+                *value = (mean + (*value - mean) * self.contrast).clamp(0.0, white);
+            });
+        }
+        if self.saturation != 1.0 {
+            for pixel in out.chunks_exact_mut(c) {
+                let grey = pixel.iter().sum::<f32>() / c as f32;
+                pixel.iter_mut().for_each(|value| {
+                    *value = (grey + (*value - grey) * self.saturation).clamp(0.0, white);
+                });
             }
+        }
+    }
+
+    /// Fills the cut-out square, as far as it is inside, with the mean.
+    fn blank(&self, [h, w]: [usize; 2], c: usize, out: &mut [f32]) {
+        let span = |at: f32, size: usize| {
+            let (centre, half) = (at * size as f32, self.cut_out * size as f32 / 2.0);
+            ((centre - half).max(0.0) as usize)..((centre + half).min(size as f32) as usize)
+        };
+        if self.cut_out <= 0.0 {
+            return;
+        }
+        let mean = out.iter().sum::<f32>() / out.len() as f32;
+        let columns = span(self.cut_out_at[1], w);
+        for y in span(self.cut_out_at[0], h) {
+            out[(y * w + columns.start) * c..(y * w + columns.end) * c].fill(mean);
         }
     }
 

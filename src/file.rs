@@ -17,7 +17,7 @@
 //! linear in its size and in memory of at most [`MAX_FILE`] bytes beyond the file itself (twice that for F16 weights),
 //! and the header's JSON. The caps are the constants of this module and of [`crate::architecture`].
 
-mod container;
+pub(crate) mod container;
 
 use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result, bail};

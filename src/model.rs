@@ -264,6 +264,11 @@ impl Model {
     }
 
     /// Training steps taken, which dropout draws from.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Goes on from a [`Self::step`].
     pub fn set_step(&mut self, step: u64) {
         self.step = step;
     }

@@ -12,6 +12,7 @@ use crate::model::{Mode, Model};
 use crate::optimizer::Optimizer;
 
 mod batch;
+mod checkpoint;
 mod dataset;
 mod schedule;
 mod trainer;

@@ -16,7 +16,7 @@ fn picture() -> Vec<f32> {
 
 fn changed(transform: &Transform) -> Vec<f32> {
     let mut out = vec![f32::NAN; SIDE * SIDE];
-    transform.apply(&picture(), [SIDE, SIDE, 1], 1.0, &mut out);
+    transform.apply(&picture(), [SIDE, SIDE, 1], 1.0, [SIDE, SIDE], &mut out);
     out
 }
 
@@ -87,12 +87,30 @@ fn axes_are_kept_apart() {
     let (h, w) = (2, 4);
     let image: Vec<f32> = (0..h * w).map(|i| i as f32).collect();
     let mut out = vec![0.0; h * w];
-    Transform { rotation: 180.0, ..Transform::IDENTITY }.apply(&image, [h, w, 1], 8.0, &mut out);
+    Transform { rotation: 180.0, ..Transform::IDENTITY }.apply(
+        &image,
+        [h, w, 1],
+        8.0,
+        [h, w],
+        &mut out,
+    );
     let turned: Vec<f32> = image.iter().rev().copied().collect();
     assert_close(&out, &turned);
-    Transform { column_shift: 0.25, ..Transform::IDENTITY }.apply(&image, [h, w, 1], 8.0, &mut out);
+    Transform { column_shift: 0.25, ..Transform::IDENTITY }.apply(
+        &image,
+        [h, w, 1],
+        8.0,
+        [h, w],
+        &mut out,
+    );
     assert_eq!(out, [1.0, 2.0, 3.0, 3.0, 5.0, 6.0, 7.0, 7.0]);
-    Transform { row_shift: 0.5, ..Transform::IDENTITY }.apply(&image, [h, w, 1], 8.0, &mut out);
+    Transform { row_shift: 0.5, ..Transform::IDENTITY }.apply(
+        &image,
+        [h, w, 1],
+        8.0,
+        [h, w],
+        &mut out,
+    );
     assert_eq!(out, [4.0, 5.0, 6.0, 7.0, 4.0, 5.0, 6.0, 7.0]);
 }
 
@@ -100,7 +118,13 @@ fn axes_are_kept_apart() {
 fn brightness_stops_at_white() {
     let image = [0.1, 0.5, 0.9];
     let mut out = [0.0; 3];
-    Transform { brightness: 1.5, ..Transform::IDENTITY }.apply(&image, [1, 1, 3], 1.0, &mut out);
+    Transform { brightness: 1.5, ..Transform::IDENTITY }.apply(
+        &image,
+        [1, 1, 3],
+        1.0,
+        [1, 1],
+        &mut out,
+    );
     assert_eq!(out, [0.1 * 1.5, 0.75, 1.0]);
 }
 
@@ -150,4 +174,43 @@ fn one_option_leaves_the_others_draws() {
 fn json_needs_only_what_differs() {
     let augment: Augment = serde_json::from_str(r#"{"rotation_range": 10}"#).unwrap();
     assert_eq!(augment, Augment { rotation_range: 10.0, ..Augment::default() });
+}
+
+#[test]
+fn contrast_and_saturation_turn_about_the_mean_and_the_grey() {
+    let image = [0.2, 0.4, 0.6, 0.4, 0.6, 0.8];
+    let mut out = [0.0; 6];
+    let change = |t: Transform, out: &mut [f32]| t.apply(&image, [1, 2, 3], 1.0, [1, 2], out);
+    let close = |out: &[f32], expected: [f32; 6]| {
+        assert!(out.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{out:?}");
+    };
+    change(Transform { contrast: 0.5, ..Transform::IDENTITY }, &mut out);
+    close(&out, [0.35, 0.45, 0.55, 0.45, 0.55, 0.65]);
+    change(Transform { contrast: 4.0, ..Transform::IDENTITY }, &mut out);
+    close(&out, [0.0, 0.1, 0.9, 0.1, 0.9, 1.0]);
+    change(Transform { saturation: 0.0, ..Transform::IDENTITY }, &mut out);
+    close(&out, [0.4, 0.4, 0.4, 0.6, 0.6, 0.6]);
+}
+
+#[test]
+fn cut_out_blanks_a_square_with_the_mean() {
+    let image: Vec<f32> = (0..64).map(|i| i as f32 / 64.0).collect();
+    let mut out = vec![0.0; 64];
+    let cut = |at: [f32; 2], out: &mut [f32]| {
+        let transform = Transform { cut_out: 0.5, cut_out_at: at, ..Transform::IDENTITY };
+        transform.apply(&image, [8, 8, 1], 1.0, [8, 8], out);
+        let mean = image.iter().sum::<f32>() / 64.0;
+        (0..64).filter(|&i| out[i] == mean && image[i] != mean).collect::<Vec<_>>()
+    };
+    assert_eq!(cut([0.5, 0.5], &mut out).len(), 16);
+    assert_eq!(cut([0.0, 1.0], &mut out), [6, 7, 14, 15]);
+}
+
+#[test]
+fn a_larger_source_is_sampled_at_the_output_pixels_centres() {
+    let image: Vec<f32> = (0..16).map(|i| i as f32 / 16.0).collect();
+    let mut out = [0.0; 4];
+    Transform::IDENTITY.apply(&image, [4, 4, 1], 1.0, [2, 2], &mut out);
+    let mean = |i: usize| (image[i] + image[i + 1] + image[i + 4] + image[i + 5]) / 4.0;
+    assert_eq!(out, [mean(0), mean(2), mean(8), mean(10)]);
 }

@@ -275,3 +275,50 @@ fn inference_of_a_graph_equals_its_layers_one_by_one() {
     }
     assert_eq!(model.layer_output("join", 2).unwrap().len(), 2 * 6 * 6 * 12);
 }
+
+#[test]
+fn a_resumed_training_ends_in_the_same_weights() {
+    let options = FitOptions {
+        epochs: 5,
+        mix_up: 0.2,
+        restore_best_weights: true,
+        schedule: Schedule::Cosine { warmup: 1.0 },
+        ..options()
+    };
+    let optimizer = || {
+        let mut optimizer = Optimizer::adam(0.01);
+        optimizer.ema_momentum = Some(0.95);
+        optimizer
+    };
+    let (data, validation) = (Stripes(50), Stripes(20));
+    let mut whole = model(1);
+    let mut trainer = Trainer::new(options.clone(), optimizer());
+    let mut saved = Vec::new();
+    trainer
+        .fit(&mut whole, &data, Some(&validation), |model, event| {
+            if let Event::Epoch { epoch: 1, trainer, .. } = event {
+                saved = trainer.checkpoint(model, "recipe").unwrap();
+            }
+            Flow::Continue
+        })
+        .unwrap();
+    // Other weights and another dropout stream: all of it must come from the checkpoint.
+    let mut resumed = model(1);
+    resumed.parameters_mut()[0].value.fill(0.5);
+    let resume = |bytes: &[u8], model: &mut Model, recipe: &str| {
+        Trainer::resume(bytes, options.clone(), optimizer(), model, recipe)
+    };
+    let mut again = resume(&saved, &mut resumed, "recipe").unwrap();
+    assert_eq!(again.history(), &trainer.history()[..2]);
+    again.fit(&mut resumed, &data, Some(&validation), |_, _| Flow::Continue).unwrap();
+    assert_eq!(again.history(), trainer.history());
+    assert_eq!(weights(&resumed), weights(&whole));
+
+    let refused = |bytes: &[u8], recipe| resume(bytes, &mut model(1), recipe).unwrap_err().kind();
+    assert_eq!(refused(&saved, "another"), ErrorKind::Argument);
+    assert_eq!(refused(&saved[..saved.len() - 1], "recipe"), ErrorKind::File);
+    assert_eq!(
+        resume(&saved, &mut Model::new(graph(), 1).unwrap(), "recipe").unwrap_err().kind(),
+        ErrorKind::File
+    );
+}

@@ -17,13 +17,13 @@ use std::fmt;
 const METADATA: &str = "__metadata__";
 
 /// What a safetensors file holds: metadata, and tensors in the order of their bytes.
-pub(super) struct Container {
+pub(crate) struct Container {
     pub metadata: BTreeMap<String, String>,
     pub tensors: Vec<Weight>,
 }
 
 /// Reads a whole file. Allocates the header's JSON and the values as `f32`.
-pub(super) fn read(bytes: &[u8]) -> Result<Container> {
+pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
     if bytes.len() > MAX_FILE {
         bail!(File, "expected a model file of at most {MAX_FILE} bytes, got {}", bytes.len());
     }
@@ -185,7 +185,7 @@ fn f16_to_f32(bits: u16) -> f32 {
 }
 
 /// Writes a file of F32 tensors: metadata and tensors in the order given, so that equal models are equal bytes.
-pub(super) fn write(metadata: Map<String, Value>, tensors: &[Weight]) -> Result<Vec<u8>> {
+pub(crate) fn write(metadata: Map<String, Value>, tensors: &[Weight]) -> Result<Vec<u8>> {
     let mut header = Map::new();
     header.insert(METADATA.into(), metadata.into());
     let mut end = 0;

@@ -112,6 +112,19 @@ impl Trainer {
         Self { options, optimizer, learning_rate, history, best, under_way }
     }
 
+    pub(super) fn going_on(
+        options: FitOptions,
+        optimizer: Optimizer,
+        history: Vec<Logs>,
+        best: Option<Best>,
+    ) -> Self {
+        Self { history, best, ..Self::new(options, optimizer) }
+    }
+
+    pub(super) fn best(&self) -> Option<&Best> {
+        self.best.as_ref()
+    }
+
     /// The figures of the epochs done.
     pub fn history(&self) -> &[Logs] {
         &self.history

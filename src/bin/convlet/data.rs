@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use convlet::augment::Augment;
+use convlet::augment::{Augment, Transform};
 use convlet::error::{Error, ErrorKind, Result};
 use convlet::image::{Input, to_tensor};
 use convlet::rng::Rng;
@@ -129,9 +129,12 @@ enum Pixels {
     Rounded(Vec<u8>),
 }
 
-/// Labelled pictures in memory, already of the network's input size.
+/// Labelled pictures in memory, already of the network's input size, or larger where augmentation cuts from them.
 pub struct Pictures {
+    /// What the pixels are kept as.
     input: Input,
+    /// Height and width of what is loaded.
+    size: [usize; 2],
     pixels: Pixels,
     labels: Vec<usize>,
     /// Where each picture came from.
@@ -143,6 +146,11 @@ pub struct Pictures {
 }
 
 impl Pictures {
+    /// Loads at `size` what was read larger. Without augmentation that is not what a classifier would see.
+    pub fn cut_to(&mut self, size: [usize; 2]) {
+        self.size = size;
+    }
+
     /// Reads all of `folder` on all threads. Pictures that cannot be read are named and left out, or end it all where
     /// `strict`.
     pub fn read(folder: &Folder, input: &Input, strict: bool) -> Result<Self> {
@@ -197,6 +205,7 @@ impl Pictures {
         let unreadable = count - kept.len();
         let pictures = Self {
             input: input.clone(),
+            size: [input.height, input.width],
             pixels,
             labels,
             files,
@@ -255,7 +264,8 @@ impl Dataset for Pictures {
 
     fn load(&self, index: usize, rng: Option<&mut Rng>, x: &mut [f32]) {
         let Input { height, width, channels, rescale, .. } = self.input;
-        let range = index * x.len()..(index + 1) * x.len();
+        let len = self.input.image_len();
+        let range = index * len..(index + 1) * len;
         let levels: Vec<f32>;
         let picture = match &self.pixels {
             Pixels::Exact(pixels) => &pixels[range],
@@ -264,12 +274,11 @@ impl Dataset for Pictures {
                 &levels
             }
         };
-        match rng {
-            Some(rng) => {
-                let white = 255.0 * rescale;
-                self.augment.apply(picture, [height, width, channels], white, rng, x);
-            }
-            None => x.copy_from_slice(picture),
-        }
+        let transform = match rng {
+            Some(rng) => self.augment.draw(rng),
+            None if self.size == [height, width] => return x.copy_from_slice(picture),
+            None => Transform::IDENTITY,
+        };
+        transform.apply(picture, [height, width, channels], 255.0 * rescale, self.size, x);
     }
 }

@@ -31,6 +31,12 @@ pub struct Args {
     /// `article`, or an architecture as Keras writes it (FILE.json).
     #[arg(long, default_value = "article")]
     pub architecture: PathBuf,
+    /// Layers whose weights stay as they are.
+    #[arg(long, value_name = "LAYER", value_delimiter = ',')]
+    pub freeze: Vec<String>,
+    /// Go on from the .checkpoint that every epoch leaves beside the model file, if it is there.
+    #[arg(long)]
+    pub resume: bool,
     /// Pixels a side of the `article` network's input.
     #[arg(long, value_name = "PIXELS", value_parser = count)]
     pub input_size: Option<usize>,
@@ -67,7 +73,7 @@ pub struct Descent {
     weight_decay: f32,
     /// The largest norm of all gradients together.
     #[arg(long, value_name = "NORM", value_parser = positive)]
-    clipnorm: Option<f32>,
+    global_clipnorm: Option<f32>,
     /// Ends with a moving average of the weights that keeps this share at each step.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     ema_momentum: Option<f32>,
@@ -138,7 +144,7 @@ impl Descent {
             Method::Sgd => Optimizer::sgd(self.learning_rate, self.momentum, false),
         };
         optimizer.weight_decay = self.weight_decay;
-        optimizer.global_clipnorm = self.clipnorm;
+        optimizer.global_clipnorm = self.global_clipnorm;
         optimizer.ema_momentum = self.ema_momentum;
         optimizer
     }
@@ -171,6 +177,18 @@ pub struct Augmentation {
     /// Share either way, or lowest and highest factor.
     #[arg(long, value_name = "RANGE", value_parser = range)]
     brightness_range: Option<[f32; 2]>,
+    /// Share either way, or lowest and highest factor.
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    contrast_range: Option<[f32; 2]>,
+    /// Share either way, or lowest and highest factor.
+    #[arg(long, value_name = "RANGE", value_parser = range)]
+    saturation_range: Option<[f32; 2]>,
+    /// Blank a square, this share of the picture wide.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    cut_out: f32,
+    /// Pixels a side of the pictures that the network's input is cut from: more than it holds is detail for zooms.
+    #[arg(long, value_name = "PIXELS", value_parser = count, conflicts_with = "validation_split")]
+    pub source_size: Option<usize>,
     /// Do not mirror left and right.
     #[arg(long)]
     no_flip: bool,
@@ -240,6 +258,9 @@ impl Augmentation {
             horizontal_flip: !self.no_flip,
             vertical_flip: self.vertical_flip,
             brightness_range: self.brightness_range,
+            contrast_range: self.contrast_range,
+            saturation_range: self.saturation_range,
+            cut_out: self.cut_out,
         }
     }
 }
@@ -250,6 +271,7 @@ pub fn recipe(args: &Args) -> Map<String, Value> {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.split('=').next() {
+            Some("--resume") => {}
             Some("--out" | "--threads") if word.contains('=') => {}
             Some("--out" | "--threads") => drop(words.next()),
             _ => command.push(word),

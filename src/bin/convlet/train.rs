@@ -1,7 +1,7 @@
 //! `convlet train`: from folders of pictures to a model file, its history beside it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use convlet::architecture::Architecture;
 use convlet::error::{Error, ErrorKind, Result};
 use convlet::image::{Input, Resize};
 use convlet::model::Model;
-use convlet::train::{self, Dataset, Event, Flow, Logs};
+use convlet::train::{self, Dataset, Event, Flow, Logs, Trainer};
 use serde_json::{Map, Value, json};
 
 use crate::data::{Folder, Pictures};
@@ -31,7 +31,14 @@ pub fn run(args: Args) -> Result<()> {
     let validation = validation.map(|place| Folder::open_for(place, &labels)).transpose()?;
     let mut model = Model::new(architecture(&args, labels.len())?, args.seed)?;
     let input = input(&args, &model);
-    let mut pictures = Pictures::read(&folder, &input, args.strict)?;
+    let side = args.augmentation.source_size;
+    let source = Input {
+        height: side.unwrap_or(input.height),
+        width: side.unwrap_or(input.width),
+        ..input.clone()
+    };
+    let mut pictures = Pictures::read(&folder, &source, args.strict)?;
+    pictures.cut_to([input.height, input.width]);
     pictures.augment = args.augmentation.chosen();
     let validation = validation.map(|folder| Pictures::read(&folder, &input, args.strict));
     let validation = validation.transpose()?;
@@ -40,10 +47,14 @@ pub fn run(args: Args) -> Result<()> {
         Some(validation) => validation,
         None => &held_back,
     };
+    for layer in &args.freeze {
+        model.set_trainable(layer, false)?;
+    }
     let mut recipe = recipe(&args);
     recipe.insert("examples".into(), part.len().into());
     recipe.insert("validation_examples".into(), held_back.len().into());
-    let mut run = Run { args: &args, labels, input, recipe, history: Vec::new(), failure: None };
+    let run = Run { args: &args, labels, input, recipe };
+    let mut trainer = run.trainer(&mut model)?;
     eprintln!(
         "training {} parameters on {} pictures, measuring on {}",
         model.count_params(),
@@ -54,33 +65,32 @@ pub fn run(args: Args) -> Result<()> {
     let mut watch = Watch::new(part.len(), args.epochs);
     let data: &dyn Dataset = &part;
     let validate = (!held_back.is_empty()).then_some(held_back);
-    let (options, optimizer) = (args.fit_options(), args.descent.optimizer());
-    let history = train::fit(&mut model, optimizer, data, validate, options, |model, event| {
+    let mut failure = None;
+    trainer.fit(&mut model, data, validate, |model, event| {
         watch.show(&event);
-        if let Event::Epoch { logs, .. } = event {
-            run.history.push(logs.clone());
-            run.failure = run.save(model).err();
+        if let Event::Epoch { trainer, .. } = event {
+            failure = run.save_checkpoint(trainer, model).err();
         }
-        match stop.load(Ordering::Relaxed) || run.failure.is_some() {
+        match stop.load(Ordering::Relaxed) || failure.is_some() {
             true => Flow::Stop,
             false => Flow::Continue,
         }
     })?;
-    if let Some(failure) = run.failure {
+    watch.finish();
+    if let Some(failure) = failure {
         return Err(failure);
     }
-    watch.finish();
-    // An epoch that was cut short counts with what was done of it; the last weights may be averaged or the best.
-    run.history = history;
-    run.save(&model)?;
+    run.save(&model, trainer.history())?;
     let out = args.out.display();
     if stop.load(Ordering::Relaxed) {
-        let epoch = run.history.len();
+        let epoch = trainer.history().len();
         print(format_args!(
-            "stopped in epoch {epoch} of {}: wrote what there is to {out}",
+            "stopped in epoch {epoch} of {}: wrote what there is to {out}; \
+             --resume goes on after the last whole epoch",
             args.epochs
         ));
     } else {
+        fs::remove_file(run.checkpoint()).map_err(io_error(&run.checkpoint()))?;
         print(format_args!("wrote {out}, its history beside it as .csv and .svg"));
     }
     Ok(())
@@ -89,8 +99,9 @@ pub fn run(args: Args) -> Result<()> {
 /// Finds out before hours of training that there is nowhere to write to.
 fn check_place(out: &Path) -> Result<()> {
     let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if out.extension().is_some_and(|extension| extension == "csv" || extension == "svg") {
-        let message = format!("{}: expected another ending: the history goes there", out.display());
+    let taken = ["csv", "svg", "checkpoint"];
+    if out.extension().is_some_and(|extension| taken.iter().any(|taken| extension == *taken)) {
+        let message = format!("{}: expected another ending: other files go there", out.display());
         return Err(Error::new(ErrorKind::Argument, message));
     }
     if out.is_dir() || folder.is_some_and(|folder| !folder.is_dir()) {
@@ -155,16 +166,43 @@ struct Run<'a> {
     labels: Vec<String>,
     input: Input,
     recipe: Map<String, Value>,
-    history: Vec<Logs>,
-    failure: Option<Error>,
 }
 
 impl Run<'_> {
+    fn checkpoint(&self) -> PathBuf {
+        self.args.out.with_extension("checkpoint")
+    }
+
+    /// All that two runs must have in common for one to go on from the other.
+    fn recipe_text(&self) -> String {
+        Value::from(self.recipe.clone()).to_string()
+    }
+
+    /// A new training, or the one that was interrupted.
+    fn trainer(&self, model: &mut Model) -> Result<Trainer> {
+        let (options, optimizer) = (self.args.fit_options(), self.args.descent.optimizer());
+        let path = self.checkpoint();
+        if !self.args.resume || !path.exists() {
+            return Ok(Trainer::new(options, optimizer));
+        }
+        let bytes = fs::read(&path).map_err(io_error(&path))?;
+        let trainer = Trainer::resume(&bytes, options, optimizer, model, &self.recipe_text())
+            .map_err(|error| error.within(path.display()))?;
+        eprintln!("going on after epoch {}", trainer.history().len());
+        Ok(trainer)
+    }
+
+    fn save_checkpoint(&self, trainer: &Trainer, model: &Model) -> Result<()> {
+        let bytes = trainer.checkpoint(model, &self.recipe_text())?;
+        write(&self.checkpoint(), &bytes)?;
+        self.save_history(trainer.history())
+    }
+
     /// Writes the model, and its history beside it.
-    fn save(&self, model: &Model) -> Result<()> {
+    fn save(&self, model: &Model, history: &[Logs]) -> Result<()> {
         let mut training = self.recipe.clone();
         let figures = |figure: fn(&Logs) -> Option<f32>| {
-            self.history.iter().map(figure).collect::<Vec<Option<f32>>>()
+            history.iter().map(figure).collect::<Vec<Option<f32>>>()
         };
         training.insert(
             "history".into(),
@@ -176,10 +214,14 @@ impl Run<'_> {
             }),
         );
         let file = model.to_file(&self.labels, &self.input, training);
+        write(&self.args.out, &file.to_bytes()?)?;
+        self.save_history(history)
+    }
+
+    fn save_history(&self, history: &[Logs]) -> Result<()> {
         let out = &self.args.out;
-        write(out, &file.to_bytes()?)?;
-        write(&out.with_extension("csv"), plot::csv(&self.history).as_bytes())?;
-        write(&out.with_extension("svg"), plot::svg(&self.history)?.as_bytes())
+        write(&out.with_extension("csv"), plot::csv(history).as_bytes())?;
+        write(&out.with_extension("svg"), plot::svg(history)?.as_bytes())
     }
 }
 

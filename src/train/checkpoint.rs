@@ -1,0 +1,140 @@
+//! A training on disk: everything that its next epoch depends on.
+//!
+//! A safetensors file like a model's, of format `convlet checkpoint`: tensors `weight/..`, the optimizer's `slot_0/..`
+//! and `slot_1/..`, the moving `average/..` and the `best/..` weights so far, each followed by the parameter's name; in
+//! the metadata the history, the optimizer's step count and the `recipe`, a text of the caller's that must be the same
+//! when the training goes on.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::Logs;
+use super::trainer::{Best, FitOptions, Trainer};
+use crate::error::{Error, ErrorKind, Result, bail};
+use crate::file::{Weight, container};
+use crate::model::Model;
+use crate::optimizer::Optimizer;
+
+const FORMAT: &str = "convlet checkpoint";
+
+impl Trainer {
+    /// The training after its last whole epoch, to go on from by [`Self::resume`].
+    pub fn checkpoint(&self, model: &Model, recipe: &str) -> Result<Vec<u8>> {
+        let (iterations, slots, averages) = self.optimizer().state();
+        let mut tensors = Vec::new();
+        let mut keep = |kind: &str, i: usize, values: &[f32]| {
+            let parameter = &model.parameters()[i];
+            if !values.is_empty() {
+                tensors.push(Weight {
+                    name: format!("{kind}/{}", parameter.name),
+                    shape: parameter.shape.clone(),
+                    values: values.to_vec(),
+                });
+            }
+        };
+        for (i, parameter) in model.parameters().iter().enumerate() {
+            keep("weight", i, &parameter.value);
+            if let Some([first, second]) = slots.get(i) {
+                keep("slot_0", i, first);
+                keep("slot_1", i, second);
+            }
+            if let Some(average) = averages.get(i) {
+                keep("average", i, average);
+            }
+            if let Some(best) = self.best() {
+                keep("best", i, &best.weights[i]);
+            }
+        }
+        let metadata = json!({
+            "format": FORMAT,
+            "version": "1",
+            "recipe": recipe,
+            "history": json!(self.history()).to_string(),
+            "iterations": iterations.to_string(),
+            "step": model.step().to_string(),
+            "best_accuracy": json!(self.best().map(|best| best.accuracy)).to_string(),
+        });
+        let metadata = metadata.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
+        container::write(metadata, &tensors)
+    }
+
+    /// Goes on from a [`Self::checkpoint`]: gives `model` its weights back, and a trainer that ends as the one that
+    /// was interrupted would have.
+    ///
+    /// # Errors
+    /// File: not a checkpoint, damaged, or of another network. Argument: of another recipe.
+    pub fn resume(
+        bytes: &[u8],
+        options: FitOptions,
+        mut optimizer: Optimizer,
+        model: &mut Model,
+        recipe: &str,
+    ) -> Result<Self> {
+        let container::Container { metadata, tensors } = container::read(bytes)?;
+        let entry = |key: &str| match metadata.get(key) {
+            Some(text) => Ok(text.as_str()),
+            None => bail!(File, "checkpoint: expected {key:?} in the metadata, got none"),
+        };
+        if entry("format")? != FORMAT {
+            bail!(File, "checkpoint: expected format {FORMAT:?}, got {:?}", entry("format")?);
+        }
+        if entry("recipe")? != recipe {
+            bail!(
+                Argument,
+                "checkpoint: expected one of the same training, {recipe}; got one of {}",
+                entry("recipe")?
+            );
+        }
+        let history: Vec<Logs> = parse("history", entry("history")?)?;
+        let accuracy: Option<f32> = parse("best_accuracy", entry("best_accuracy")?)?;
+        let mut tensors: BTreeMap<String, Weight> =
+            tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        let mut take = |kind: &str, i: usize, model: &Model| -> Result<Vec<f32>> {
+            let parameter = &model.parameters()[i];
+            match tensors.remove(&format!("{kind}/{}", parameter.name)) {
+                Some(tensor) if tensor.shape == parameter.shape => Ok(tensor.values),
+                Some(tensor) => bail!(
+                    File,
+                    "checkpoint: tensor {:?}: expected shape {:?}, got {:?}",
+                    tensor.name,
+                    parameter.shape,
+                    tensor.shape
+                ),
+                None => Ok(Vec::new()),
+            }
+        };
+        let count = model.parameters().len();
+        let (mut weights, mut slots, mut averages) = (Vec::new(), Vec::new(), Vec::new());
+        let mut best = accuracy.map(|accuracy| Best { accuracy, weights: Vec::new() });
+        for i in 0..count {
+            weights.push(take("weight", i, model)?);
+            slots.push([take("slot_0", i, model)?, take("slot_1", i, model)?]);
+            averages.push(take("average", i, model)?);
+            if let Some(best) = &mut best {
+                best.weights.push(take("best", i, model)?);
+            }
+        }
+        let best_weights = best.iter().flat_map(|best| &best.weights);
+        let complete = weights.iter().chain(best_weights).all(|values| !values.is_empty());
+        if !complete || !tensors.is_empty() {
+            bail!(File, "checkpoint: expected one of this network, got other or missing tensors");
+        }
+        optimizer.set_state(
+            parse("iterations", entry("iterations")?)?,
+            slots,
+            averages,
+            model.parameters(),
+        )?;
+        model.set_step(parse("step", entry("step")?)?);
+        for (parameter, value) in model.parameters_mut().iter_mut().zip(weights) {
+            parameter.value = value;
+        }
+        Ok(Self::going_on(options, optimizer, history, best))
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(ErrorKind::File, format!("checkpoint: {key}: {error}")))
+}
