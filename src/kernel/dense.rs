@@ -55,8 +55,9 @@ pub fn dense_forward(
     if s.n > FEW {
         let b = Operand { values: kernel, row: s.outputs, column: 1 };
         gemm::multiply_add((s.n, s.inputs, s.outputs), x, b, clamp, out, scratch);
-    } else if s.inputs > 0 {
-        for (x, out) in x.chunks_exact(s.inputs).zip(out.chunks_exact_mut(s.outputs)) {
+    } else {
+        for (b, out) in out.chunks_exact_mut(s.outputs).enumerate() {
+            let x = &x[b * s.inputs..][..s.inputs];
             lanes::dispatch(Stream { x, kernel, clamp, out });
         }
     }
