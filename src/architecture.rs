@@ -6,6 +6,7 @@
 //! are built. What is checked here is the graph, and the caps below, so that a hostile file costs little to refuse.
 
 mod keras;
+mod pets;
 
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::json;

@@ -28,7 +28,7 @@ pub struct Args {
     /// Where all randomness comes from: the same seed gives the same file.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// `article`, or an architecture as Keras writes it (FILE.json).
+    /// `article`, `pets`, or an architecture as Keras writes it (FILE.json).
     #[arg(long, default_value = "article")]
     pub architecture: PathBuf,
     /// Layers whose weights stay as they are.
@@ -37,7 +37,7 @@ pub struct Args {
     /// Go on from the .checkpoint that every epoch leaves beside the model file, if it is there.
     #[arg(long)]
     pub resume: bool,
-    /// Pixels a side of the `article` network's input.
+    /// Pixels a side of the network's input, where its architecture is not a file.
     #[arg(long, value_name = "PIXELS", value_parser = count)]
     pub input_size: Option<usize>,
     /// What happens to pictures that are not as wide as high.

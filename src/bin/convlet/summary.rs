@@ -58,6 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
 pub fn named(name: &Path) -> Result<Option<Architecture>> {
     Ok(match name.to_str() {
         Some("article") => Some(Architecture::article()),
+        Some("pets") => Some(Architecture::pets()),
         Some("article-listing") => Some(Architecture::article_listing()),
         _ if name.extension().is_some_and(|extension| extension == "json") => {
             let text = std::fs::read_to_string(name).map_err(io_error(name))?;

@@ -116,9 +116,9 @@ fn architecture(args: &Args, classes: usize) -> Result<Architecture> {
     let place = args.architecture.display();
     let error = |message: String| Err(Error::new(ErrorKind::Architecture, message).within(&place));
     let Some(mut architecture) = summary::named(&args.architecture)? else {
-        return error("expected article or a file of Keras's JSON (FILE.json)".into());
+        return error("expected article, pets or a file of Keras's JSON (FILE.json)".into());
     };
-    if args.architecture == Path::new("article") {
+    if args.architecture.extension().is_none() {
         let side = args.input_size.unwrap_or(64);
         architecture.input_shape = [side, side, 3];
         let output = architecture.layers.last_mut().filter(|_| classes > 2);
