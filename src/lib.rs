@@ -69,3 +69,8 @@ pub mod rng;
 pub mod train;
 #[cfg(all(feature = "wasm", target_family = "wasm"))]
 pub mod wasm;
+
+/// The README's Rust is compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
