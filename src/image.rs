@@ -87,20 +87,14 @@ pub fn to_tensor(
     for (ox, weights) in column_weights.chunks_exact_mut(columns.max_taps()).enumerate() {
         columns.weights(ox, weights);
     }
-    let opaque = is_opaque(rgba);
+    let first_byte = 4 * (rows.offset * width + columns.offset);
+    let source = Rows { rgba: &rgba[first_byte..], stride: 4 * width };
     for (oy, out) in out.chunks_exact_mut(input.width * input.channels).enumerate() {
-        rows.weights(oy, row_weights);
-        let taps = rows.taps(oy);
-        let source = Rows {
-            rgba,
-            width,
-            left: columns.offset,
-            rows: rows.offset + taps.start..rows.offset + taps.end,
-        };
-        if opaque {
-            mix_rows(&source, row_weights, mixed, |rgba, i| to_f32(rgba[i]));
-        } else {
-            mix_rows(&source, row_weights, mixed, over_white);
+        let slope = rows.weights(oy, row_weights);
+        mixed.fill(0.0);
+        for (taps, slope) in [(rows.rising(oy), slope), (rows.falling(oy), -slope)] {
+            let weights = &row_weights[taps.start - rows.taps(oy).start..];
+            mix_rows(&source, taps, weights, slope, mixed);
         }
         mix_columns(mixed, &columns, column_weights, input, out);
     }
@@ -177,15 +171,27 @@ impl Axis {
         (2.0 * self.support) as usize + 2
     }
 
-    /// The weights of `taps(o)`: their sum is 1.
-    fn weights(&self, o: usize, weights: &mut [f32]) {
+    /// The taps before the triangle's peak, whose weights rise.
+    fn rising(&self, o: usize) -> Range<usize> {
+        let Range { start, end } = self.taps(o);
+        let peak = (self.centre(o) - 0.5).ceil().max(0.0) as usize;
+        start..peak.clamp(start, end)
+    }
+
+    /// The taps from the triangle's peak on, whose weights fall.
+    fn falling(&self, o: usize) -> Range<usize> {
+        self.rising(o).end..self.taps(o).end
+    }
+
+    /// The weights of `taps(o)`, whose sum is 1. Gives by how much they rise from tap to tap, and fall after the peak.
+    fn weights(&self, o: usize, weights: &mut [f32]) -> f32 {
         let centre = self.centre(o);
-        let triangle =
-            |tap: usize| (1.0 - ((tap as f64 + 0.5 - centre) / self.support).abs()).max(0.0);
+        let triangle = |tap: usize| self.support - (tap as f64 + 0.5 - centre).abs();
         let sum: f64 = self.taps(o).map(triangle).sum();
         for (weight, tap) in weights.iter_mut().zip(self.taps(o)) {
             *weight = (triangle(tap) / sum) as f32;
         }
+        (1.0 / sum) as f32
     }
 }
 
@@ -206,83 +212,95 @@ fn axes(width: usize, height: usize, input: &Input) -> (Axis, Axis) {
     (Axis::new(width, used_width, input.width), Axis::new(height, used_height, input.height))
 }
 
-fn is_opaque(rgba: &[u8]) -> bool {
-    // Blocks without an early exit inside, so that they vectorise.
-    rgba.chunks(4096).all(|block| block.chunks_exact(4).fold(255, |all, p| all & p[3]) == 255)
+/// Value `i` of `rgba`, its pixel laid over white and rounded to a whole level.
+fn over_white(rgba: &[u8; BLOCK], i: usize) -> u16 {
+    let alpha = u32::from(rgba[i | 3]);
+    ((u32::from(rgba[i]) * alpha + 255 * (255 - alpha) + 127) / 255) as u16
+}
+
+/// Bytes of a row that are mixed at a time: eight pixels.
+const BLOCK: usize = 32;
+
+/// Rows that are mixed at a time: 255 * (0 + 1 + .. + 15) still fits 16 bits.
+const GROUP: usize = 16;
+
+/// Where the rows of the part of the picture that is used begin.
+struct Rows<'a> {
+    rgba: &'a [u8],
+    stride: usize,
+}
+
+/// mixed(x, 4) += sum over rows of weight(row) * value(row, x, 4), for `rows` whose weights go up or down in a straight
+/// line. Such a sum is weight(first) * sum of value + slope * sum of (row - first) * value, and these two are sums of
+/// small whole numbers: exact, and many to a vector.
+fn mix_rows(source: &Rows, rows: Range<usize>, weights: &[f32], slope: f32, mixed: &mut [f32]) {
+    let (blocks, rest) = mixed.as_chunks_mut::<BLOCK>();
+    for (first, weight) in rows.clone().zip(weights).step_by(GROUP) {
+        let line = Line { weight: *weight, slope, count: GROUP.min(rows.end - first) };
+        let row = |k: usize| &source.rgba[(first + k) * source.stride..];
+        for (i, sums) in blocks.iter_mut().enumerate() {
+            let block = |k: usize| {
+                row(k)[BLOCK * i..].first_chunk().expect("a row holds as many blocks as its sums")
+            };
+            mix_block(&line, block, sums);
+        }
+        if rest.is_empty() {
+            continue;
+        }
+        let mut ends = [[255; BLOCK]; GROUP];
+        for (k, end) in ends[..line.count].iter_mut().enumerate() {
+            end[..rest.len()].copy_from_slice(&row(k)[BLOCK * blocks.len()..][..rest.len()]);
+        }
+        let mut sums = [0.0; BLOCK];
+        sums[..rest.len()].copy_from_slice(rest);
+        mix_block(&line, |k| &ends[k], &mut sums);
+        rest.copy_from_slice(&sums[..rest.len()]);
+    }
+}
+
+/// Weights of rows that lie on a straight line.
+struct Line {
+    weight: f32,
+    slope: f32,
+    count: usize,
+}
+
+#[inline(always)]
+fn mix_block<'a>(line: &Line, row: impl Fn(usize) -> &'a [u8; BLOCK], sums: &mut [f32; BLOCK]) {
+    let opaque = 255 * line.count as u16;
+    let (mut total, mut ranked) = add_rows(line.count, &row, |row, i| row[i].into());
+    if total.as_chunks::<4>().0.iter().any(|pixel| pixel[3] != opaque) {
+        (total, ranked) = add_rows(line.count, &row, over_white);
+    }
+    for (i, sum) in sums.iter_mut().enumerate() {
+        *sum += to_f32(total[i]) * line.weight + to_f32(ranked[i]) * line.slope;
+    }
+}
+
+/// The sum of the rows, and their sum with each row as often as its number says.
+#[inline(always)]
+fn add_rows<'a>(
+    count: usize,
+    row: impl Fn(usize) -> &'a [u8; BLOCK],
+    value: impl Fn(&[u8; BLOCK], usize) -> u16,
+) -> ([u16; BLOCK], [u16; BLOCK]) {
+    let (mut total, mut ranked) = ([0; BLOCK], [0; BLOCK]);
+    for k in (0..count).rev() {
+        let row = row(k);
+        for i in 0..BLOCK {
+            // From the last row to the second, each comes into `ranked` as often as its number says.
+            ranked[i] += total[i];
+            total[i] += value(row, i);
+        }
+    }
+    (total, ranked)
 }
 
 /// `value` as f32: a float whose lowest bits are counts, less its base. Vectorises better than a conversion, for which
 /// many machines have no unsigned instruction.
-fn to_f32(value: u8) -> f32 {
+fn to_f32(value: u16) -> f32 {
     const BASE: f32 = 8_388_608.0;
     f32::from_bits(BASE.to_bits() | u32::from(value)) - BASE
-}
-
-/// Value `i` of `rgba`, its pixel laid over white. Exactly the value where the pixel is opaque.
-fn over_white(rgba: &[u8; BLOCK], i: usize) -> f32 {
-    let alpha = to_f32(rgba[i | 3]);
-    (to_f32(rgba[i]) * alpha + 255.0 * (255.0 - alpha)) / 255.0
-}
-
-/// Bytes of a row that are mixed at a time: four pixels.
-const BLOCK: usize = 16;
-
-/// Rows that are mixed at a time, in registers. Fewer are filled up with rows of weight zero.
-const ROWS: usize = 4;
-
-/// The part of a picture under one row of the target.
-struct Rows<'a> {
-    rgba: &'a [u8],
-    width: usize,
-    left: usize,
-    rows: Range<usize>,
-}
-
-/// mixed(x, 4) = sum over rows of weight(row) * value(row, x, 4).
-fn mix_rows(
-    source: &Rows,
-    weights: &[f32],
-    mixed: &mut [f32],
-    value: impl Fn(&[u8; BLOCK], usize) -> f32 + Copy,
-) {
-    mixed.fill(0.0);
-    let (sums, rest) = mixed.as_chunks_mut::<BLOCK>();
-    for first in source.rows.clone().step_by(ROWS) {
-        let mut group = [0.0; ROWS];
-        let taken = (source.rows.end - first).min(ROWS);
-        group[..taken].copy_from_slice(&weights[first - source.rows.start..][..taken]);
-        let rows: [&[u8]; ROWS] = std::array::from_fn(|i| {
-            let y = first + i.min(taken - 1);
-            &source.rgba[4 * (y * source.width + source.left)..]
-        });
-        let blocks = rows.map(|row| &row.as_chunks::<BLOCK>().0[..sums.len()]);
-        for (i, sums) in sums.iter_mut().enumerate() {
-            mix_block(blocks.map(|row| &row[i]), &group, sums, value);
-        }
-        let mut rest_blocks = [[0; BLOCK]; ROWS];
-        let mut rest_sums = [0.0; BLOCK];
-        for (block, row) in rest_blocks.iter_mut().zip(rows) {
-            block[..rest.len()].copy_from_slice(&row[BLOCK * sums.len()..][..rest.len()]);
-        }
-        rest_sums[..rest.len()].copy_from_slice(rest);
-        mix_block(rest_blocks.each_ref(), &group, &mut rest_sums, value);
-        rest.copy_from_slice(&rest_sums[..rest.len()]);
-    }
-}
-
-fn mix_block(
-    rows: [&[u8; BLOCK]; ROWS],
-    weights: &[f32; ROWS],
-    sums: &mut [f32; BLOCK],
-    value: impl Fn(&[u8; BLOCK], usize) -> f32,
-) {
-    let mut mixed = *sums;
-    for (row, weight) in rows.iter().zip(weights) {
-        for (i, sum) in mixed.iter_mut().enumerate() {
-            *sum += weight * value(row, i);
-        }
-    }
-    *sums = mixed;
 }
 
 /// out(x, c) = rescale * sum over columns of weight(column) * mixed(column, c).
@@ -290,17 +308,31 @@ fn mix_columns(mixed: &[f32], columns: &Axis, weights: &[f32], input: &Input, ou
     let (pixels, _) = mixed.as_chunks::<4>();
     let weights = weights.chunks_exact(columns.max_taps());
     for (ox, (out, weights)) in out.chunks_exact_mut(input.channels).zip(weights).enumerate() {
-        let mut sums = [0.0f32; 4];
-        for (pixel, weight) in pixels[columns.taps(ox)].iter().zip(weights) {
-            for (sum, value) in sums.iter_mut().zip(pixel) {
-                *sum += weight * value;
+        let pixels = &pixels[columns.taps(ox)];
+        let (pairs, last) = pixels.as_chunks::<2>();
+        let (pair_weights, last_weight) = weights[..pixels.len()].as_chunks::<2>();
+        // Two sums, so that one addition need not wait for the other.
+        let mut sums = [[0.0_f32; 4]; 2];
+        for (pair, weights) in pairs.iter().zip(pair_weights) {
+            for ((sums, pixel), weight) in sums.iter_mut().zip(pair).zip(weights) {
+                add_weighted(sums, pixel, *weight);
             }
         }
-        let [r, g, b, _] = sums;
+        for (pixel, weight) in last.iter().zip(last_weight) {
+            add_weighted(&mut sums[0], pixel, *weight);
+        }
+        let [r, g, b, _] = std::array::from_fn(|i| sums[0][i] + sums[1][i]);
         match out {
             // Luma written so that a grey pixel keeps its value exactly.
             [grey] => *grey = (g + 0.299 * (r - g) + 0.114 * (b - g)) * input.rescale,
             rgb => rgb.copy_from_slice(&[r, g, b].map(|value| value * input.rescale)),
         }
+    }
+}
+
+#[inline(always)]
+fn add_weighted(sums: &mut [f32; 4], pixel: &[f32; 4], weight: f32) {
+    for (sum, value) in sums.iter_mut().zip(pixel) {
+        *sum += weight * value;
     }
 }
