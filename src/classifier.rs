@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::confidence::Confidence;
 use crate::error::{Result, bail};
 use crate::file::ModelFile;
 use crate::image::{Input, to_tensor};
@@ -15,6 +16,8 @@ pub struct Classifier {
     labels: Vec<String>,
     input: Input,
     training: Map<String, Value>,
+    /// How far to trust the answers, where the model file tells.
+    pub confidence: Confidence,
     seen: Vec<f32>,
     probabilities: Vec<f32>,
     scratch: Vec<f32>,
@@ -35,9 +38,11 @@ impl Classifier {
     /// # Errors
     /// As [`ModelFile::from_bytes`] and [`Model::from_file`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let file = ModelFile::from_bytes(bytes)?;
+        let mut file = ModelFile::from_bytes(bytes)?;
+        let confidence = Confidence::take_from(&mut file)?;
         let model = Model::from_file(&file)?;
-        Self::new(model, file.labels, file.input, file.training)
+        let own = Self::new(model, file.labels, file.input, file.training)?;
+        Ok(Self { confidence, ..own })
     }
 
     /// Joins a network with its labels (two for a single sigmoid output, else one an output) and its preprocessing.
@@ -65,7 +70,8 @@ impl Classifier {
         }
         let seen = vec![0.0; model.input_len()];
         let probabilities = vec![0.0; classes];
-        Ok(Self { model, labels, input, training, seen, probabilities, scratch: Vec::new() })
+        let (confidence, scratch) = (Confidence::default(), Vec::new());
+        Ok(Self { model, labels, input, training, confidence, seen, probabilities, scratch })
     }
 
     /// The classes' names, in the order of [`Self::classify`].
@@ -89,6 +95,7 @@ impl Classifier {
         self.model.input_mut(1, Mode::Inference)?.copy_from_slice(&self.seen);
         let outputs = self.model.forward(1, Mode::Inference);
         spread(outputs, &mut self.probabilities);
+        self.confidence.temper(&mut self.probabilities);
         Ok(&self.probabilities)
     }
 
@@ -97,9 +104,23 @@ impl Classifier {
         &self.seen
     }
 
+    /// How unlike the training pictures the last picture was: about 1 for what the network knows, and above
+    /// [`Self::threshold`] for 'none of these'. `None` where the model file does not tell.
+    pub fn unfamiliarity(&self) -> Option<f32> {
+        let familiarity = self.confidence.familiarity.as_ref()?;
+        Some(familiarity.unfamiliarity(self.model.features(1, Mode::Inference)))
+    }
+
+    /// The largest unfamiliarity of a picture that is still one of the classes.
+    pub fn threshold(&self) -> Option<f32> {
+        self.confidence.familiarity.as_ref().map(|familiarity| familiarity.threshold)
+    }
+
     /// The model file, with the weights as they are now.
     pub fn to_file(&self) -> ModelFile {
-        self.model.to_file(&self.labels, &self.input, self.training.clone())
+        let mut file = self.model.to_file(&self.labels, &self.input, self.training.clone());
+        self.confidence.put_into(&mut file);
+        file
     }
 
     /// The labels with their confidences, highest first.

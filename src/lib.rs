@@ -55,6 +55,7 @@
 pub mod architecture;
 pub mod augment;
 pub mod classifier;
+pub mod confidence;
 pub mod error;
 pub mod file;
 pub mod image;

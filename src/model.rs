@@ -297,6 +297,11 @@ impl Model {
         plan.forward(n, &mut self.parameters, &self.rng.fork(self.step))
     }
 
+    /// What the last layer with weights read in the last forward pass of `n` samples: (n, features).
+    pub fn features(&self, n: usize, mode: Mode) -> &[f32] {
+        self.plans[mode as usize].as_ref().map_or(&[], |plan| plan.features(n))
+    }
+
     /// The logits of the last training forward of `n` samples, and where their gradient goes.
     pub fn output_mut(&mut self, n: usize) -> (&[f32], &mut [f32]) {
         match &mut self.plans[Mode::Training as usize] {

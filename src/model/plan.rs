@@ -332,6 +332,14 @@ impl Plan {
         }
     }
 
+    /// What the last layer with weights reads.
+    pub fn features(&self, n: usize) -> &[f32] {
+        match self.operations.iter().rev().find(|operation| !operation.parameters.is_empty()) {
+            Some(last) => &self.buffers[last.inputs[0]][..n * last.shapes.input_len(0)],
+            None => &[],
+        }
+    }
+
     pub fn output_mut(&mut self, n: usize) -> (&[f32], &mut [f32]) {
         match self.operations.last() {
             Some(Operation { output, shapes, backward: Some(route), .. }) => {

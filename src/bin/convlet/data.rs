@@ -282,3 +282,11 @@ impl Dataset for Pictures {
         transform.apply(picture, [height, width, channels], 255.0 * rescale, self.size, x);
     }
 }
+
+/// Writes a file whole or not at all.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    fs::write(&part, bytes).map_err(io_error(path))?;
+    fs::rename(&part, path).map_err(io_error(path))
+}

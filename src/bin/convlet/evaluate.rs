@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
+use convlet::classifier::{Classifier, spread};
+use convlet::confidence::expected_calibration_error;
 use convlet::error::Result;
 use convlet::metric::predicted_class;
+use convlet::model::Mode;
 use convlet::train::{Dataset, evaluate};
 
 use crate::data::{Folder, Pictures};
 use crate::{io_error, open, print};
+
+/// Bins of the calibration error.
+const BINS: usize = 15;
 
 /// Measures a model on labelled pictures.
 #[derive(clap::Args)]
@@ -34,14 +40,23 @@ pub fn run(args: &Args) -> Result<()> {
     let pictures = Pictures::read(&folder, classifier.input(), args.strict)?;
     let mut confusion = vec![vec![0_usize; labels.len()]; labels.len()];
     let mut mistakes = String::from("file,label,predicted\n");
+    let mut answers = Vec::new();
+    let mut probabilities = vec![0.0; labels.len()];
+    let confidence = classifier.confidence.clone();
     let (loss, accuracy) = evaluate(&mut classifier.model, &pictures, 32, |index, row, _| {
+        spread(row, &mut probabilities);
+        confidence.temper(&mut probabilities);
+        let sure = probabilities.iter().copied().fold(0.0, f32::max);
         let (label, predicted) = (pictures.label(index), predicted_class(row, 0.5));
+        answers.push((sure, label == predicted));
         confusion[label][predicted] += 1;
         if label != predicted {
             let file = pictures.files[index].display().to_string().replace('"', "\"\"");
             mistakes += &format!("\"{file}\",{},{}\n", labels[label], labels[predicted]);
         }
     })?;
+    let calibration_error = expected_calibration_error(&answers, BINS);
+    let refused = refused(&mut classifier, &pictures)?;
     if let Some(path) = &args.mistakes {
         std::fs::write(path, mistakes).map_err(io_error(path))?;
     }
@@ -49,19 +64,39 @@ pub fn run(args: &Args) -> Result<()> {
         print(serde_json::json!({
             "loss": loss,
             "accuracy": accuracy,
+            "expected_calibration_error": calibration_error,
+            "refused": refused,
             "count": pictures.len(),
             "unreadable": pictures.unreadable,
             "labels": labels,
             "confusion": confusion,
         }));
     } else {
+        let refused = match refused {
+            Some(share) => format!(", {:.1} % called none of these", share * 100.0),
+            None => String::new(),
+        };
         print(format_args!(
-            "{} pictures: loss {loss:.4}, accuracy {accuracy:.4}\n",
+            "{} pictures: loss {loss:.4}, accuracy {accuracy:.4}, expected calibration error \
+             {calibration_error:.4}{refused}\n",
             pictures.len()
         ));
         print(table(&labels, &confusion));
     }
     Ok(())
+}
+
+/// The share of pictures that the model would call none of its classes, where it can.
+fn refused(classifier: &mut Classifier, pictures: &Pictures) -> Result<Option<f32>> {
+    let Some(familiarity) = classifier.confidence.familiarity.clone() else { return Ok(None) };
+    let mut refused = 0;
+    for index in 0..pictures.len() {
+        pictures.load(index, None, classifier.model.input_mut(1, Mode::Inference)?);
+        classifier.model.forward(1, Mode::Inference);
+        let features = classifier.model.features(1, Mode::Inference);
+        refused += usize::from(familiarity.unfamiliarity(features) > familiarity.threshold);
+    }
+    Ok(Some(refused as f32 / pictures.len().max(1) as f32))
 }
 
 /// The confusion matrix, a row for what a picture shows, a column for what it was taken for; then each class's recall

@@ -1,5 +1,6 @@
 //! The native command: trains a network on folders of pictures, and uses what it made.
 
+mod calibrate;
 mod data;
 mod evaluate;
 mod options;
@@ -30,6 +31,7 @@ struct Cli {
 enum Command {
     Train(options::Args),
     Evaluate(evaluate::Args),
+    Calibrate(calibrate::Args),
     Predict(predict::Args),
     Summary(summary::Args),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Summary(args) => summary::run(&args),
     };

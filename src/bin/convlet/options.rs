@@ -216,7 +216,7 @@ fn number(
     }
 }
 
-fn share(text: &str) -> std::result::Result<f32, String> {
+pub fn share(text: &str) -> std::result::Result<f32, String> {
     number(text, |x| (0.0..1.0).contains(&x), "a number from 0 to below 1")
 }
 
@@ -265,20 +265,27 @@ impl Augmentation {
     }
 }
 
-/// How the model is trained, for its file. Leaves out what changes nothing in it: the same recipe gives the same file.
-pub fn recipe(args: &Args) -> Map<String, Value> {
+/// The command as it was typed, without the options `but` (which change nothing in the result) and what follows them.
+pub fn command_line(but: &[&str]) -> String {
     let mut command = vec!["convlet".to_string()];
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        match word.split('=').next() {
-            Some("--resume") => {}
-            Some("--out" | "--threads") if word.contains('=') => {}
-            Some("--out" | "--threads") => drop(words.next()),
-            _ => command.push(word),
+        let option = word.split('=').next().unwrap_or_default();
+        if but.contains(&option) {
+            if !word.contains('=') {
+                words.next();
+            }
+        } else if option != "--resume" {
+            command.push(word);
         }
     }
+    command.join(" ")
+}
+
+/// How the model is trained, for its file. Leaves out what changes nothing in it: the same recipe gives the same file.
+pub fn recipe(args: &Args) -> Map<String, Value> {
     let recipe = json!({
-        "command": command.join(" "),
+        "command": command_line(&["--out", "--threads"]),
         "seed": args.seed,
         "epochs": args.epochs,
         "batch_size": args.batch_size,

@@ -12,7 +12,7 @@ use convlet::model::Model;
 use convlet::train::{self, Dataset, Event, Flow, Logs, Trainer};
 use serde_json::{Map, Value, json};
 
-use crate::data::{Folder, Pictures};
+use crate::data::{Folder, Pictures, write};
 use crate::options::{Args, Shape, recipe};
 use crate::progress::Watch;
 use crate::{io_error, plot, print, summary};
@@ -223,12 +223,4 @@ impl Run<'_> {
         write(&out.with_extension("csv"), plot::csv(history).as_bytes())?;
         write(&out.with_extension("svg"), plot::svg(history)?.as_bytes())
     }
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    fs::write(&part, bytes).map_err(io_error(path))?;
-    fs::rename(&part, path).map_err(io_error(path))
 }
