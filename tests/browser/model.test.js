@@ -104,7 +104,8 @@ test('a slow download shows how far it is, byte by byte', async () => {
   let send = () => {}
   const slow = await servePage()
   slow.answers[MODEL] = (_request, response) => {
-    response.writeHead(200, { 'content-length': model.length }).write(model.subarray(0, half))
+    const headers = { 'content-type': 'application/octet-stream', 'content-length': model.length }
+    response.writeHead(200, headers).write(model.subarray(0, half))
     send = () => response.end(model.subarray(half))
   }
   const other = await ConvletPage.open(browser, slow.url)

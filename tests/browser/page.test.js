@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { launch } from './support/browser.js'
-import { ConvletPage, servePage } from './support/convlet-page.js'
+import { answerWith, ConvletPage, servePage } from './support/convlet-page.js'
+import { colourModel } from './support/models.js'
 import { plainPng } from './support/pictures.js'
 
 let browser, server
@@ -44,14 +45,16 @@ test('after load no request leaves, whatever is done', async () => {
 })
 
 test('nothing overflows from 320 pixels to 4K, in light and dark', async () => {
+  const convlet = await ConvletPage.open(browser, server.url)
+  await convlet.answered()
+  await convlet.page.locator('details summary').click()
   for (const colorScheme of /** @type {const} */ (['light', 'dark']))
     for (const width of [320, 360, 768, 1280, 3840]) {
-      const convlet = await ConvletPage.open(browser, server.url, { viewport: { width, height: 800 }, colorScheme })
-      await convlet.answered()
-      await convlet.page.locator('details summary').click()
+      await convlet.page.emulateMedia({ colorScheme })
+      await convlet.page.setViewportSize({ width, height: 800 })
       assert.equal(await convlet.page.evaluate(() => document.documentElement.scrollWidth), width)
-      await convlet.close()
     }
+  await convlet.close()
 })
 
 test('every control is reached by the keyboard', async () => {
@@ -70,21 +73,16 @@ test('a picture that comes while the network still loads is classified once it i
   const late = await servePage()
   /** @type {() => void} */
   let answer = () => {}
-  const load = new Promise((resolve) => (answer = () => resolve(undefined)))
-  const convlet = new ConvletPage(await (await import('./support/browser.js')).newPage(browser))
-  await convlet.page.route('**/article.safetensors', async (route) => {
+  const load = new Promise((resolve) => (answer = resolve))
+  late.answers['/models/article.safetensors'] = async (_request, response) => {
     await load
-    await route.continue()
-  })
-  await convlet.page.goto(late.url)
+    answerWith(colourModel())(_request, response)
+  }
+  const convlet = await ConvletPage.open(browser, late.url)
   await convlet.choose('red.png', 'image/png', plainPng(50, 50, [220, 30, 40]))
   await convlet.page.waitForFunction(() => document.querySelector('#still').alt === 'red.png')
   answer()
-  await convlet.answered()
-  const pixel = await convlet.page
-    .locator('#seen')
-    .evaluate((canvas) => [...canvas.getContext('2d').getImageData(3, 3, 1, 1).data])
-  assert.deepEqual(pixel, [220, 30, 40, 255])
+  assert.equal(await convlet.answered(), 'red')
   await convlet.close()
   await late.close()
 })

@@ -20,7 +20,8 @@ export class ConvletPage {
    */
   static async open(browser, url, options) {
     const opened = new ConvletPage(await newPage(browser, options))
-    await opened.page.goto(url)
+    // Not until all is loaded: a model that stalls is something to test.
+    await opened.page.goto(url, { waitUntil: 'domcontentloaded' })
     return opened
   }
 
