@@ -25,6 +25,7 @@ mod dropout;
 mod flatten;
 mod global_average_pooling2d;
 mod max_pooling2d;
+mod rescaling;
 mod separable_conv2d;
 mod zero_padding2d;
 
@@ -42,6 +43,7 @@ pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pooling2d::GlobalAveragePooling2D;
 pub use max_pooling2d::MaxPooling2D;
+pub use rescaling::Rescaling;
 pub use separable_conv2d::SeparableConv2D;
 pub use zero_padding2d::ZeroPadding2D;
 
@@ -285,6 +287,7 @@ pub fn from_config(class_name: &str, config: &Map<String, Value>) -> Result<Arc<
         "SeparableConv2D" => Arc::new(SeparableConv2D::from_config(config)?),
         "BatchNormalization" => Arc::new(BatchNormalization::from_config(config)?),
         "ZeroPadding2D" => Arc::new(ZeroPadding2D::from_config(config)?),
+        "Rescaling" => Arc::new(Rescaling::from_config(config)?),
         "Add" => Arc::new(Add),
         "Concatenate" => Arc::new(Concatenate::from_config(config)?),
         "Flatten" => Arc::new(Flatten),
@@ -296,7 +299,7 @@ pub fn from_config(class_name: &str, config: &Map<String, Value>) -> Result<Arc<
         _ => bail!(
             Architecture,
             "expected one of the layers that are built here (Conv2D, DepthwiseConv2D, SeparableConv2D, \
-             MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, ZeroPadding2D, \
+             MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, ZeroPadding2D, Rescaling, \
              BatchNormalization, Flatten, Dense, Dropout, Add, Concatenate, Activation, ReLU, \
              LeakyReLU, Softmax), got {class_name:?}"
         ),

@@ -58,7 +58,8 @@ def skip_connection(side=8, classes=3):
 def every_layer():
     """One of each layer that Convlet has, with arguments other than the defaults."""
     picture = keras.Input((17, 13, 3), name="picture")
-    x = layers.ZeroPadding2D(((0, 1), (2, 0)))(picture)
+    x = layers.Rescaling(2, offset=-1)(picture)
+    x = layers.ZeroPadding2D(((0, 1), (2, 0)))(x)
     x = layers.Conv2D(6, (3, 5), strides=2, padding="same", activation="relu6", name="first")(x)
     y = layers.SeparableConv2D(6, 3, padding="same", use_bias=False)(x)
     y = layers.BatchNormalization(momentum=0.8, epsilon=1e-2, scale=False)(y)

@@ -202,7 +202,8 @@ fn graph() -> Architecture {
             &[8],
         ),
         layer("GlobalAveragePooling2D", "mean", json!({}), &[9]),
-        layer("Dense", "out", json!({"units": 3, "activation": "softmax"}), &[10]),
+        layer("Rescaling", "scale", json!({"scale": -0.5, "offset": 0.25}), &[10]),
+        layer("Dense", "out", json!({"units": 3, "activation": "softmax"}), &[11]),
     ];
     Architecture::new("graph", [6, 6, 2], layers).unwrap()
 }
