@@ -119,6 +119,9 @@ fn from_folders_to_predictions() {
     assert_eq!([measured("loss"), measured("accuracy")], [last[3], last[4]]);
     assert_eq!(figures["accuracy"], 1.0, "{history}");
     assert_eq!(figures["confusion"], json!([[9, 0], [0, 9]]));
+    // All are right, so the error is what their confidences lack of 1.
+    let error = figures["expected_calibration_error"].as_f64().unwrap();
+    assert!(error > 0.0 && error <= 1.0 - (-measured("loss")).exp() as f64 + 1e-6, "{error}");
 
     let dark = validation.join("dark/0.png");
     let bright = validation.join("bright/1.jpg");
@@ -290,7 +293,7 @@ fn bad_input_is_refused_with_what_was_expected() {
         (convlet!("train", empty), 1, "nothing: expected pictures"),
         (convlet!("train", unreadable, "--architecture", three), 1, "none that can be read"),
         (convlet!("train", data, "--validation", other), 1, "bright, dark, got wolf"),
-        (convlet!("train", data, "--architecture", nowhere), 1, "expected article or a file"),
+        (convlet!("train", data, "--architecture", nowhere), 1, "expected article, pets or a file"),
         (convlet!("train", data, "--architecture", seven), 1, "expected 2 outputs"),
         (
             convlet!("train", data, "--architecture", network, "--input-size", "9"),
@@ -343,25 +346,9 @@ fn odd_pictures_are_classified() {
     assert_ne!(results[0]["predictions"], results[2]["predictions"]);
 }
 
+/// Runs until the third epoch is done, then presses Ctrl-C: what was said on standard output.
 #[cfg(unix)]
-#[test]
-fn interrupted_training_writes_what_there_is() {
-    let at = place("interrupted");
-    let data = folders(&at.join("data"), 30, 8);
-    let network = architecture(&at, 1, "sigmoid");
-    let model = at.join("model.safetensors");
-    let mut command = convlet!(
-        "train",
-        data,
-        "--architecture",
-        network,
-        "--epochs",
-        "100000",
-        "--batch-size",
-        "1",
-        "--out",
-        model,
-    );
+fn interrupt(mut command: Command) -> String {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
     said.find(|line| line.as_ref().unwrap().starts_with("epoch 3/")).unwrap().unwrap();
@@ -371,10 +358,52 @@ fn interrupted_training_writes_what_there_is() {
     said.for_each(drop);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
-    let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(stdout.contains("stopped in epoch"), "{stdout}");
-    let epochs = fs::read_to_string(at.join("model.csv")).unwrap().lines().count() - 1;
-    let summary = json_of(convlet!("summary", model, "--json"));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_training_writes_what_there_is_and_goes_on() {
+    let at = place("interrupted");
+    let data = folders(&at.join("data"), 40, 8);
+    let network = architecture(&at, 1, "sigmoid");
+    let train = |name: &str| {
+        convlet!(
+            "train",
+            data,
+            "--architecture",
+            network,
+            "--epochs",
+            "60",
+            "--batch-size",
+            "1",
+            "--schedule",
+            "cosine",
+            "--out",
+            at.join(name),
+        )
+    };
+    let said = interrupt(train("stopped.safetensors"));
+    assert!(said.contains("stopped in epoch"), "{said}");
+    let history = fs::read_to_string(at.join("stopped.csv")).unwrap();
+    let epochs = history.lines().count() - 1;
+    let summary = json_of(convlet!("summary", at.join("stopped.safetensors"), "--json"));
     assert_eq!(summary["training"]["history"]["loss"].as_array().unwrap().len(), epochs);
-    assert!(epochs >= 3);
+    assert!((3..60).contains(&epochs));
+
+    let mut again = train("stopped.safetensors");
+    again.arg("--resume");
+    let (code, _, said) = run(again);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("going on after epoch"), "{said}");
+    succeeds(train("whole.safetensors"));
+    let model = |name| fs::read(at.join(name)).unwrap();
+    assert!(model("stopped.safetensors") == model("whole.safetensors"), "going on changed it");
+
+    fs::write(at.join("other.checkpoint"), "not a checkpoint").unwrap();
+    let mut other = train("other.safetensors");
+    other.arg("--resume");
+    let (code, _, said) = run(other);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("other.checkpoint"), "{said}");
 }

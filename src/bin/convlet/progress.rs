@@ -53,8 +53,9 @@ pub struct Watch {
 }
 
 impl Watch {
-    pub fn new(total: usize, epochs: usize) -> Self {
-        let progress = Bar::new(total, &format!("epoch 1/{epochs}"));
+    /// Epochs of `total` pictures, `done` of them done before.
+    pub fn new(total: usize, done: usize, epochs: usize) -> Self {
+        let progress = Bar::new(total, &format!("epoch {}/{epochs}", done + 1));
         Self { progress, started: Instant::now(), total, epochs }
     }
 
@@ -86,14 +87,7 @@ impl Watch {
                     self.total as f32 / seconds
                 );
                 if epoch + 1 < self.epochs {
-                    *self = Self {
-                        progress: Bar::new(
-                            self.total,
-                            &format!("epoch {}/{}", epoch + 2, self.epochs),
-                        ),
-                        started: Instant::now(),
-                        ..*self
-                    };
+                    *self = Self::new(self.total, epoch + 1, self.epochs);
                 }
             }
         }

@@ -62,7 +62,7 @@ pub fn run(args: Args) -> Result<()> {
         held_back.len()
     );
     let stop = stop_flag()?;
-    let mut watch = Watch::new(part.len(), args.epochs);
+    let mut watch = Watch::new(part.len(), trainer.history().len(), args.epochs);
     let data: &dyn Dataset = &part;
     let validate = (!held_back.is_empty()).then_some(held_back);
     let mut failure = None;
