@@ -3,6 +3,7 @@
 //! A [`Model`] holds the layers as the architecture names them, and their weights. What runs is a [`plan`]: the same
 //! layers with activations split off or fused, and every buffer allocated, for one batch size and one [`Mode`].
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -63,6 +64,7 @@ pub struct Model {
     nodes: Vec<Node>,
     parameters: Vec<Parameter>,
     plans: [Option<Plan>; 3],
+    activation: Activation,
     rng: Rng,
     step: u64,
 }
@@ -200,8 +202,9 @@ impl Model {
         if nodes.is_empty() {
             bail!(Architecture, "expected at least one layer, got none");
         }
-        let rng = Rng::new(seed).fork(u64::MAX);
-        Ok(Self { architecture, nodes, parameters, plans: [None, None, None], rng, step: 0 })
+        let activation = nodes.last().map_or(Activation::Linear, |last| activation(&last.layer));
+        let (plans, rng) = ([None, None, None], Rng::new(seed).fork(u64::MAX));
+        Ok(Self { architecture, nodes, parameters, plans, activation, rng, step: 0 })
     }
 
     /// The layers as they were asked for.
@@ -226,11 +229,7 @@ impl Model {
 
     /// The last layer's activation: what turns logits into probabilities.
     pub fn output_activation(&self) -> Activation {
-        let Some(node) = self.nodes.last() else { return Activation::Linear };
-        let lowered = node.layer.lower().and_then(|mut layers| layers.pop());
-        let layer = lowered.map_or_else(|| node.layer.clone(), |(layer, _)| layer);
-        let layer: &dyn std::any::Any = layer.as_ref();
-        layer.downcast_ref::<ActivationLayer>().map_or(Activation::Linear, |last| last.activation)
+        self.activation
     }
 
     /// Weights in all.
@@ -364,6 +363,14 @@ impl Model {
     pub fn release_buffers(&mut self) {
         self.plans = [None, None, None];
     }
+}
+
+/// What a layer applies last.
+fn activation(layer: &Arc<dyn Layer>) -> Activation {
+    let last = layer.lower().and_then(|mut layers| layers.pop());
+    let last = last.map_or_else(|| layer.clone(), |(last, _)| last);
+    let last: &dyn Any = last.as_ref();
+    last.downcast_ref::<ActivationLayer>().map_or(Activation::Linear, |last| last.activation)
 }
 
 fn product(shape: &[usize]) -> usize {
