@@ -266,6 +266,33 @@ impl<'a> Tensors<'a> {
     }
 }
 
+/// The two weights of a layer that multiplies: `kernel` and, where it has one, `bias` of (outputs).
+fn kernel_and_bias(
+    shape: Vec<usize>,
+    initializer: Initializer,
+    outputs: usize,
+    use_bias: bool,
+) -> Vec<WeightSpec> {
+    let mut specs = vec![WeightSpec::trainable("kernel", shape, initializer)];
+    if use_bias {
+        specs.push(WeightSpec::trainable("bias", vec![outputs], Initializer::Zeros));
+    }
+    specs
+}
+
+/// `linear`, with all the weights, and after it the activation, unless the layer's kernel can apply that itself.
+fn split_activation<L: Layer>(
+    linear: L,
+    use_bias: bool,
+    activation: Activation,
+) -> Option<Vec<(Arc<dyn Layer>, usize)>> {
+    if activation.clamp().is_some() {
+        return None;
+    }
+    let after = ActivationLayer::new(activation);
+    Some(vec![(Arc::new(linear), 1 + usize::from(use_bias)), (Arc::new(after), 0)])
+}
+
 /// The activation of a layer that is linear so far and followed by a layer that only clamps.
 fn fuse_activation(own: Activation, next: &dyn Layer) -> Option<Activation> {
     let next = (next as &dyn Any).downcast_ref::<ActivationLayer>()?;

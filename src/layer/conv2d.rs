@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::config::*;
 use super::{
-    ActivationLayer, Backward, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State,
-    Traits, WeightSpec, fuse_activation,
+    Backward, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State, Traits, WeightSpec,
+    fuse_activation, kernel_and_bias, split_activation,
 };
 use crate::error::Result;
 use crate::kernel::activation::{Activation, activation_backward};
@@ -118,19 +118,12 @@ impl Layer for Conv2D {
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         let [kh, kw] = self.kernel_size;
         let shape = vec![kh, kw, inputs[0][2], self.filters];
-        let kernel = WeightSpec::trainable("kernel", shape, self.kernel_initializer);
-        let bias = WeightSpec::trainable("bias", vec![self.filters], Initializer::Zeros);
-        if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
+        kernel_and_bias(shape, self.kernel_initializer, self.filters, self.use_bias)
     }
 
     fn lower(&self) -> Option<Vec<(Arc<dyn Layer>, usize)>> {
-        if self.activation.clamp().is_some() {
-            return None;
-        }
         let linear = Self { activation: Activation::Linear, ..self.clone() };
-        let weights = 1 + usize::from(self.use_bias);
-        let activation = ActivationLayer::new(self.activation);
-        Some(vec![(Arc::new(linear), weights), (Arc::new(activation), 0)])
+        split_activation(linear, self.use_bias, self.activation)
     }
 
     fn fuse(&self, next: &dyn Layer, output: &[usize]) -> Option<Arc<dyn Layer>> {

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::config::*;
 use super::{
-    ActivationLayer, Backward, Forward, Layer, Memory, Shapes, Traits, WeightSpec, fuse_activation,
+    Backward, Forward, Layer, Memory, Shapes, Traits, WeightSpec, fuse_activation, kernel_and_bias,
+    split_activation,
 };
 use crate::error::{Result, bail};
 use crate::kernel::Clamp;
@@ -86,19 +87,12 @@ impl Layer for Dense {
 
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         let shape = vec![inputs[0][0], self.units];
-        let kernel = WeightSpec::trainable("kernel", shape, self.kernel_initializer);
-        let bias = WeightSpec::trainable("bias", vec![self.units], Initializer::Zeros);
-        if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
+        kernel_and_bias(shape, self.kernel_initializer, self.units, self.use_bias)
     }
 
     fn lower(&self) -> Option<Vec<(Arc<dyn Layer>, usize)>> {
-        if self.activation.clamp().is_some() {
-            return None;
-        }
         let linear = Self { activation: Activation::Linear, ..self.clone() };
-        let weights = 1 + usize::from(self.use_bias);
-        let activation = ActivationLayer::new(self.activation);
-        Some(vec![(Arc::new(linear), weights), (Arc::new(activation), 0)])
+        split_activation(linear, self.use_bias, self.activation)
     }
 
     fn fuse(&self, next: &dyn Layer, _output: &[usize]) -> Option<Arc<dyn Layer>> {

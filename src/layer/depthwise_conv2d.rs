@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::config::*;
 use super::{
-    ActivationLayer, Backward, Forward, Layer, Memory, Shapes, Traits, WeightSpec, fuse_activation,
+    Backward, Forward, Layer, Memory, Shapes, Traits, WeightSpec, fuse_activation, kernel_and_bias,
+    split_activation,
 };
 use crate::error::Result;
 use crate::kernel::activation::{Activation, activation_backward};
@@ -98,21 +99,13 @@ impl Layer for DepthwiseConv2D {
 
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         let [kh, kw] = self.kernel_size;
-        let channels = inputs[0][2];
-        let kernel =
-            WeightSpec::trainable("kernel", vec![kh, kw, channels, 1], self.depthwise_initializer);
-        let bias = WeightSpec::trainable("bias", vec![channels], Initializer::Zeros);
-        if self.use_bias { vec![kernel, bias] } else { vec![kernel] }
+        let shape = vec![kh, kw, inputs[0][2], 1];
+        kernel_and_bias(shape, self.depthwise_initializer, inputs[0][2], self.use_bias)
     }
 
     fn lower(&self) -> Option<Vec<(Arc<dyn Layer>, usize)>> {
-        if self.activation.clamp().is_some() {
-            return None;
-        }
         let linear = Self { activation: Activation::Linear, ..self.clone() };
-        let weights = 1 + usize::from(self.use_bias);
-        let activation = ActivationLayer::new(self.activation);
-        Some(vec![(Arc::new(linear), weights), (Arc::new(activation), 0)])
+        split_activation(linear, self.use_bias, self.activation)
     }
 
     fn fuse(&self, next: &dyn Layer, _output: &[usize]) -> Option<Arc<dyn Layer>> {

@@ -3,17 +3,20 @@
 //! A *value* is what flows between layers: value 0 is the input, and every operation makes one. Values live in buffers;
 //! layers that work in place share one, and inference hands a buffer on as soon as its value has been read.
 
-use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Mode, Node, product};
+use super::{Mode, Node};
 use crate::error::Result;
 use crate::kernel::elementwise::add_assign;
-use crate::layer::{
-    Backward, BatchNormalization, Forward, Layer, Parameter, Shapes, State, Tensors,
-};
+use crate::layer::{Backward, Forward, Layer, Parameter, Shapes, State, Tensors};
 use crate::rng::Rng;
+
+mod buffers;
+mod draft;
+
+use buffers::{assign_buffers, route_gradients};
+use draft::{Fold, fuse, lowered};
 
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -48,40 +51,6 @@ struct Operation {
     backward: Option<Route>,
 }
 
-/// A batch normalization whose moving statistics are folded into the weights of the layer before it.
-#[derive(Debug)]
-struct Fold {
-    normalization: Arc<dyn Layer>,
-    parameters: Range<usize>,
-    /// The layer's own weights, kernel and bias, with the normalization in them.
-    folded: Vec<Parameter>,
-}
-
-impl Fold {
-    /// `kernel[.., c] * factor[c]`, and `bias[c] * factor[c] + summand[c]`.
-    fn update(&mut self, parameters: &[Parameter], own: Range<usize>) {
-        let normalization: &dyn Any = self.normalization.as_ref();
-        let Some(normalization) = normalization.downcast_ref::<BatchNormalization>() else {
-            return;
-        };
-        let affine = normalization.affine(&parameters[self.parameters.clone()]);
-        let own = &parameters[own];
-        let kernel = own[0].value.iter().enumerate();
-        let kernel = kernel.map(|(i, weight)| weight * affine[i % affine.len()].0).collect();
-        let bias = |c: usize| own.get(1).map_or(0.0, |bias| bias.value[c]);
-        let bias = affine.iter().enumerate().map(|(c, (a, b))| bias(c) * a + b).collect();
-        self.folded = [kernel, bias]
-            .map(|value| Parameter {
-                name: String::new(),
-                shape: Vec::new(),
-                value,
-                gradient: Vec::new(),
-                trainable: false,
-            })
-            .into();
-    }
-}
-
 /// Which gradient buffers a backward call reads and writes.
 #[derive(Debug)]
 struct Route {
@@ -103,47 +72,6 @@ enum Target {
     Write(usize),
     /// Written to `from`, then added.
     Add { from: usize, to: usize },
-}
-
-/// An operation before it has buffers.
-struct Draft {
-    layer: Arc<dyn Layer>,
-    node: usize,
-    parameters: Range<usize>,
-    fold: Option<Fold>,
-    inputs: Vec<usize>,
-    output: usize,
-}
-
-/// Buffers that are handed out and come back, by size.
-#[derive(Default)]
-struct Pool {
-    sizes: Vec<usize>,
-    free: Vec<usize>,
-}
-
-impl Pool {
-    /// The free buffer that has to grow least, or a new one.
-    fn take(&mut self, size: usize) -> usize {
-        let best = (0..self.free.len()).min_by_key(|&i| self.sizes[self.free[i]].abs_diff(size));
-        let id = match best {
-            Some(i) => self.free.swap_remove(i),
-            None => {
-                self.sizes.push(0);
-                self.sizes.len() - 1
-            }
-        };
-        self.sizes[id] = self.sizes[id].max(size);
-        id
-    }
-
-    fn give_back(&mut self, id: usize) {
-        self.free.push(id);
-    }
-
-    fn buffers(&self, n: usize) -> Vec<Vec<f32>> {
-        self.sizes.iter().map(|size| vec![0.0; n * size]).collect()
-    }
 }
 
 impl Plan {
@@ -360,192 +288,4 @@ impl Plan {
         let last = self.operations.iter().rev().find(|operation| operation.node == node)?;
         Some(&self.buffers[last.output][..n * last.shapes.output_len()])
     }
-}
-
-/// The nodes as simple layers, and the shape of each value. Training ends at the logits: the loss takes the last
-/// activation's part.
-fn lowered(
-    nodes: &[Node],
-    input_shape: [usize; 3],
-    mode: Mode,
-) -> Result<(Vec<Draft>, Vec<Vec<usize>>)> {
-    let mut shapes = vec![input_shape.to_vec()];
-    let mut drafts: Vec<Draft> = Vec::new();
-    let mut value_of_node = vec![0];
-    for (index, node) in nodes.iter().enumerate() {
-        let mut inputs: Vec<usize> = node.inputs.iter().map(|&i| value_of_node[i]).collect();
-        let idle = mode == Mode::Inference && node.layer.traits().training_only;
-        let layers = match node.layer.lower() {
-            _ if idle => Vec::new(),
-            Some(layers) => layers,
-            None => vec![(node.layer.clone(), node.parameters.len())],
-        };
-        let mut first = node.parameters.start;
-        for (layer, weights) in layers {
-            let input_shapes: Vec<_> = inputs.iter().map(|&value| shapes[value].clone()).collect();
-            shapes.push(layer.output_shape(&input_shapes)?);
-            let output = shapes.len() - 1;
-            drafts.push(Draft {
-                layer,
-                node: index,
-                parameters: first..first + weights,
-                fold: None,
-                inputs: std::mem::replace(&mut inputs, vec![output]),
-                output,
-            });
-            first += weights;
-        }
-        value_of_node.push(inputs[0]);
-    }
-    if mode == Mode::Training {
-        let ends_in_activation = drafts.last().is_some_and(|last| last.layer.makes_probabilities());
-        if ends_in_activation {
-            drafts.pop();
-            shapes.pop();
-        }
-    }
-    Ok((drafts, shapes))
-}
-
-/// How many operations read each value.
-fn readers(drafts: &[Draft], values: usize) -> Vec<usize> {
-    let mut readers = vec![0; values];
-    drafts.iter().flat_map(|draft| &draft.inputs).for_each(|&value| readers[value] += 1);
-    readers
-}
-
-/// Joins a layer with its only reader where one kernel does both, or where inference can fold it into the weights.
-fn fuse(drafts: &mut Vec<Draft>, shapes: &[Vec<usize>], mode: Mode) {
-    let mut i = 0;
-    while i < drafts.len() {
-        let value = drafts[i].output;
-        let only = readers(drafts, shapes.len())[value] == 1;
-        let next = drafts.iter().position(|draft| draft.inputs == [value]).filter(|_| only);
-        let joined = next.and_then(|next| {
-            let reader = drafts[next].layer.as_ref();
-            let foldable = mode == Mode::Inference
-                && drafts[i].fold.is_none()
-                && (reader as &dyn Any).is::<BatchNormalization>();
-            let layer = match foldable {
-                true => drafts[i].layer.with_affine(),
-                false => drafts[i].layer.fuse(reader, &shapes[value]),
-            };
-            Some((next, layer?, foldable))
-        });
-        match joined {
-            Some((next, layer, folded)) => {
-                let gone = drafts.remove(next);
-                let draft = &mut drafts[i];
-                (draft.layer, draft.output, draft.node) = (layer, gone.output, gone.node);
-                if folded {
-                    draft.fold = Some(Fold {
-                        normalization: gone.layer,
-                        parameters: gone.parameters,
-                        folded: Vec::new(),
-                    });
-                }
-            }
-            None => i += 1,
-        }
-    }
-}
-
-/// A buffer for each value, by value.
-fn assign_buffers(drafts: &[Draft], shapes: &[Vec<usize>], mode: Mode) -> (Vec<usize>, Pool) {
-    let mut left = readers(drafts, shapes.len());
-    let single: Vec<bool> = left.iter().map(|&readers| readers == 1).collect();
-    // Whether a value is read on the way back by the layer that made it.
-    let mut kept = vec![true; shapes.len()];
-    let mut pool = Pool::default();
-    let mut assigned = vec![usize::MAX; shapes.len()];
-    assigned[0] = pool.take(product(&shapes[0]));
-    for draft in drafts {
-        let traits = draft.layer.traits();
-        let (input, output) = (draft.inputs[0], draft.output);
-        let free = match mode {
-            Mode::Inference => input != 0,
-            Mode::Training => !kept[input] && !traits.needs_input,
-            Mode::Inspection => false,
-        };
-        let shared = traits.in_place && single[input] && (free || traits.identity);
-        assigned[output] =
-            if shared { assigned[input] } else { pool.take(product(&shapes[output])) };
-        kept[output] = traits.needs_output || (shared && traits.identity && kept[input]);
-        if mode == Mode::Inference {
-            for &value in &draft.inputs {
-                left[value] -= 1;
-                if left[value] == 0 && assigned[value] != assigned[output] && value != 0 {
-                    pool.give_back(assigned[value]);
-                }
-            }
-        }
-    }
-    (assigned, pool)
-}
-
-/// Plans the way back: which operations need it, and a gradient buffer for each value while it is needed.
-fn route_gradients(
-    operations: &mut [Operation],
-    shapes: &[Vec<usize>],
-    parameters: &mut [Parameter],
-    n: usize,
-    input_gradient: bool,
-) -> (Vec<Vec<f32>>, Option<usize>) {
-    let mut needed = vec![false; shapes.len()];
-    needed[0] = input_gradient;
-    for operation in operations.iter() {
-        let own = parameters[operation.parameters.clone()].iter().any(|p| p.trainable);
-        needed[operation.output] = own || operation.inputs.iter().any(|&value| needed[value]);
-    }
-    let mut pool = Pool::default();
-    let mut buffer: Vec<Option<usize>> = vec![None; shapes.len()];
-    if let Some(last) = operations.last() {
-        buffer[last.output] = Some(pool.take(product(&shapes[last.output])));
-    }
-    for operation in operations.iter_mut().rev() {
-        let Some(doutput) = buffer[operation.output].filter(|_| needed[operation.output]) else {
-            continue;
-        };
-        let memory = operation.layer.memory(&operation.shapes);
-        let state = &mut operation.state;
-        for parameter in &mut parameters[operation.parameters.clone()] {
-            parameter.gradient.resize(parameter.value.len(), 0.0);
-        }
-        let in_place = operation.layer.traits().gradient_in_place;
-        let mut handed_on = false;
-        let mut lent = Vec::new();
-        let mut dinputs = Vec::with_capacity(operation.inputs.len());
-        for (i, &value) in operation.inputs.iter().enumerate() {
-            dinputs.push(match (needed[value], buffer[value]) {
-                (false, _) => Target::Unused,
-                (true, None) if in_place && i == 0 => {
-                    handed_on = true;
-                    buffer[value] = Some(doutput);
-                    Target::InPlace
-                }
-                (true, Some(to)) if in_place && i == 0 => Target::AddInPlace(to),
-                (true, None) => {
-                    let id = pool.take(product(&shapes[value]));
-                    buffer[value] = Some(id);
-                    Target::Write(id)
-                }
-                (true, Some(to)) => {
-                    let from = pool.take(product(&shapes[value]));
-                    lent.push(from);
-                    Target::Add { from, to }
-                }
-            });
-        }
-        // The transposed weights are for the input's gradient only.
-        if dinputs.iter().any(|target| !matches!(target, Target::Unused)) {
-            state.packed_backward = vec![0.0; memory.packed_backward];
-        }
-        lent.into_iter().for_each(|id| pool.give_back(id));
-        if !handed_on {
-            pool.give_back(doutput);
-        }
-        let taken = dinputs.iter().map(|_| Vec::new()).collect();
-        operation.backward = Some(Route { doutput, dinputs, taken });
-    }
-    (pool.buffers(n), buffer[0].filter(|_| input_gradient))
 }
