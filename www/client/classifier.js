@@ -40,10 +40,11 @@ export class Classifier {
    * Loads a model file: by address, or one that is already here.
    *
    * @param {string | URL | Blob} source
-   * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} [options]
+   * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, deterministic?: boolean }} [options]
+   *   `deterministic`: the same bits on every machine, at some cost of speed
    */
-  static async load(source, { signal, onProgress } = {}) {
-    const engine = Engine.shared
+  static async load(source, { signal, onProgress, deterministic } = {}) {
+    const engine = Engine.for({ deterministic })
     engine.warmUp()
     const { name, bytes } =
       source instanceof Blob ? await readBlob(source) : await readAddress(source, { signal, onProgress })

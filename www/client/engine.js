@@ -1,6 +1,8 @@
+import { chooseBuild, wasmAddress } from './build.js'
 import { ConvletError, messageOf } from './errors.js'
 import { TrapError, WorkerPort } from './port.js'
 
+/** @import { Build } from './build.js' */
 /** @import { Operation } from './port.js' */
 /** @import { Service } from './service.js' */
 
@@ -17,14 +19,16 @@ import { TrapError, WorkerPort } from './port.js'
 const MEMORY_LIMIT = 256 * 2 ** 20
 
 /**
- * One engine serves everything on a page. It hands requests to its worker one at a time, so that a queued one can be
+ * One engine serves everything on a page (a second one what asks for the strict build). It hands requests to its worker one at a time, so that a queued one can be
  * withdrawn, and outlives the worker: a trap poisons a wasm instance, so model files are kept on this side and opened
  * again in the worker that follows.
  */
 export class Engine {
-  /** @type {Engine | undefined} */
-  static #shared
+  /** The engines of this page. @type {Map<Build, Engine>} */
+  static #shared = new Map()
 
+  /** What its workers run. @type {Build} */
+  #build
   /** What waits for its turn. @type {Job[]} */
   #queue = []
   /** Whether `#work` is under way. */
@@ -35,9 +39,28 @@ export class Engine {
   #models = new Map()
   #lastHandle = 0
 
-  /** The engine of this page. */
+  /**
+   * @param {Build} build
+   */
+  constructor(build) {
+    this.#build = build
+  }
+
+  /** The engine of this page, as fast as the browser lets it be. */
   static get shared() {
-    return (this.#shared ??= new Engine())
+    return this.for({})
+  }
+
+  /**
+   * The engine of this page; with `deterministic`, one that gives the same bits on every machine.
+   *
+   * @param {{ deterministic?: boolean }} options
+   */
+  static for({ deterministic = false }) {
+    const build = chooseBuild(deterministic)
+    let engine = this.#shared.get(build)
+    if (!engine) this.#shared.set(build, (engine = new Engine(build)))
+    return engine
   }
 
   /** Starts the worker ahead of the first request. Failures show up in the request that needs it. */
@@ -127,7 +150,7 @@ export class Engine {
   async #start() {
     const port = new WorkerPort()
     try {
-      await port.request('start', await compileEngine())
+      await port.request('start', await compileEngine(this.#build))
       for (const [handle, { bytes, name }] of this.#models) await port.request('open', { handle, bytes, name })
       return port
     } catch (thrown) {
@@ -146,15 +169,23 @@ export class Engine {
   }
 }
 
-/** @type {Promise<WebAssembly.Module> | undefined} */
-let compiling
+/** @type {Map<Build, Promise<WebAssembly.Module>>} */
+const compiled = new Map()
 
-/** The engine's code, fetched and compiled once a page however many workers it goes through. */
-function compileEngine() {
-  compiling ??= compile(new URL('../pkg/convlet_bg.wasm', import.meta.url)).catch((thrown) => {
-    compiling = undefined
-    throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
-  })
+/**
+ * The engine's code, fetched and compiled once a page however many workers it goes through.
+ *
+ * @param {Build} build
+ */
+function compileEngine(build) {
+  let compiling = compiled.get(build)
+  if (!compiling) {
+    compiling = compile(wasmAddress(build)).catch((thrown) => {
+      compiled.delete(build)
+      throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
+    })
+    compiled.set(build, compiling)
+  }
   return compiling
 }
 
