@@ -1,9 +1,9 @@
 //! Runs `keras_exchange.py` where Python has Keras: `KERAS_PYTHON` names that Python, else it is `python3`.
+#![cfg(feature = "cli")]
 
 use std::process::Command;
 
 #[test]
-#[cfg(feature = "cli")]
 fn keras_and_convlet_read_each_other() {
     let python = std::env::var("KERAS_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keras_exchange.py");
