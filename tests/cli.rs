@@ -149,6 +149,59 @@ fn from_folders_to_predictions() {
 }
 
 #[test]
+fn calibrated_models_refuse_what_they_do_not_know() {
+    let at = place("calibrated");
+    let data = folders(&at.join("train"), 24, 9);
+    let validation = folders(&at.join("validation"), 20, 10);
+    let network = architecture(&at, 1, "sigmoid");
+    let model = at.join("model.safetensors");
+    succeeds(convlet!("train", data, "--architecture", network, "--epochs", "2", "--out", model));
+    let dark = validation.join("dark/0.png");
+    let before = json_of(convlet!("predict", model, dark, "--json"));
+    assert_eq!(before[0].get("none_of_these"), None);
+
+    succeeds(convlet!("calibrate", model, data, "--validation", validation, "--keep", "0.9"));
+    let figures = json_of(convlet!("evaluate", model, validation, "--json"));
+    assert!(figures["refused"].as_f64().unwrap() <= 0.1 + 1e-6, "{figures}");
+    // Stripes are like neither noise.
+    let stripes = at.join("stripes.png");
+    let stripe = |x, _| if x % 2 == 0 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) };
+    RgbImage::from_fn(8, 8, stripe).save(&stripes).unwrap();
+    let answers = json_of(convlet!("predict", model, dark, stripes, "--json"));
+    assert_eq!(answers[0]["none_of_these"], false, "{answers}");
+    assert_eq!(answers[1]["none_of_these"], true, "{answers}");
+    assert!(succeeds(convlet!("predict", model, stripes)).contains("none of these"));
+}
+
+#[test]
+fn mistakes_are_listed() {
+    let at = place("mistakes");
+    let data = folders(&at.join("data"), 12, 11);
+    let network = architecture(&at, 1, "sigmoid");
+    let model = at.join("model.safetensors");
+    succeeds(convlet!(
+        "train",
+        data,
+        "--architecture",
+        network,
+        "--epochs",
+        "8",
+        "--batch-size",
+        "4",
+        "--learning-rate",
+        "0.01",
+        "--out",
+        model,
+    ));
+    let stray = data.join("bright/stray.png");
+    fs::copy(data.join("dark/0.png"), &stray).unwrap();
+    let list = at.join("mistakes.csv");
+    succeeds(convlet!("evaluate", model, data, "--mistakes", list));
+    let expected = format!("file,label,predicted\n\"{}\",bright,dark\n", stray.display());
+    assert_eq!(fs::read_to_string(list).unwrap(), expected);
+}
+
+#[test]
 fn one_seed_gives_one_file() {
     let at = place("seed");
     let data = folders(&at.join("data"), 9, 3);

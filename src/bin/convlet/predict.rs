@@ -1,9 +1,11 @@
 //! `convlet predict`: what pictures show.
 
+use std::fmt::{Display, Formatter};
 use std::path::{Path, PathBuf};
 
 use convlet::classifier::{Classifier, Prediction};
 use convlet::error::{Error, ErrorKind, Result};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::data::decode;
@@ -31,14 +33,12 @@ pub fn run(args: &Args) -> Result<()> {
     let mut unreadable = 0;
     for image in &args.images {
         match predict(&mut classifier, image) {
-            Ok(mut predictions) => {
-                predictions.truncate(args.top_k.map_or(usize::MAX, |k| k as usize));
+            Ok(mut answer) => {
+                answer.predictions.truncate(args.top_k.map_or(usize::MAX, |k| k as usize));
                 if args.json {
-                    results.push(
-                        json!({ "file": image.display().to_string(), "predictions": predictions }),
-                    );
+                    results.push(json!(answer));
                 } else {
-                    print(line(image, &predictions));
+                    print(answer);
                 }
             }
             Err(error) => {
@@ -59,14 +59,36 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-fn predict(classifier: &mut Classifier, image: &Path) -> Result<Vec<Prediction>> {
+/// What a picture shows.
+#[derive(Serialize)]
+struct Answer {
+    file: String,
+    /// Most likely first.
+    predictions: Vec<Prediction>,
+    /// Whether the picture is unlike all that the model knows, where it can tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    none_of_these: Option<bool>,
+}
+
+fn predict(classifier: &mut Classifier, image: &Path) -> Result<Answer> {
     let picture = decode(image)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let probabilities = classifier.classify(&picture, width, height)?.to_vec();
-    Ok(classifier.ranked(&probabilities))
+    let unfamiliarity = classifier.unfamiliarity();
+    Ok(Answer {
+        file: image.display().to_string(),
+        predictions: classifier.ranked(&probabilities),
+        none_of_these: unfamiliarity.zip(classifier.threshold()).map(|(far, limit)| far > limit),
+    })
 }
 
-fn line(image: &Path, predictions: &[Prediction]) -> String {
-    let shares = predictions.iter().map(|p| format!("{} {:.1}%", p.label, p.confidence * 100.0));
-    format!("{}: {}", image.display(), shares.collect::<Vec<_>>().join(", "))
+impl Display for Answer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let share = |p: &Prediction| format!("{} {:.1}%", p.label, p.confidence * 100.0);
+        let shares = self.predictions.iter().map(share).collect::<Vec<_>>().join(", ");
+        match self.none_of_these {
+            Some(true) => write!(f, "{}: none of these ({shares})", self.file),
+            _ => write!(f, "{}: {shares}", self.file),
+        }
+    }
 }
