@@ -19,6 +19,9 @@ pub fn csv(history: &[Logs]) -> String {
 const TRAINING: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 
+/// What is plotted of an epoch.
+type Figure = fn(&Logs) -> Option<f32>;
+
 /// Loss and accuracy over the epochs, side by side, as SVG.
 pub fn svg(history: &[Logs]) -> Result<String> {
     let mut text = String::new();
@@ -34,14 +37,13 @@ fn draw(
     let area = SVGBackend::with_string(text, (960, 400)).into_drawing_area();
     area.fill(&WHITE)?;
     let (left, right) = area.split_horizontally(480);
-    let losses = |logs: &Logs| (Some(logs.loss), logs.val_loss);
-    let accuracies = |logs: &Logs| (Some(logs.accuracy), logs.val_accuracy);
-    let figures = history.iter().map(losses).flat_map(|(a, b)| a.into_iter().chain(b));
-    let highest = figures.fold(0.0, f32::max);
-    for (area, caption, top, figures) in [
-        (left, "loss", highest * 1.05, &losses as &dyn Fn(&Logs) -> (Option<f32>, Option<f32>)),
-        (right, "accuracy", 1.0, &accuracies),
-    ] {
+    let losses: [Figure; 2] = [|logs| Some(logs.loss), |logs| logs.val_loss];
+    let accuracies: [Figure; 2] = [|logs| Some(logs.accuracy), |logs| logs.val_accuracy];
+    let figures = history.iter().flat_map(|logs| losses.map(|figure| figure(logs)));
+    let highest = figures.flatten().fold(0.0, f32::max);
+    for (area, caption, top, figures) in
+        [(left, "loss", highest * 1.05, losses), (right, "accuracy", 1.0, accuracies)]
+    {
         let mut chart = ChartBuilder::on(&area)
             .caption(caption, ("sans-serif", 18))
             .margin(16)
@@ -55,18 +57,17 @@ fn draw(
             .axis_style(BLACK.mix(0.4))
             .max_light_lines(0)
             .draw()?;
-        let points = |pick: fn((Option<f32>, Option<f32>)) -> Option<f32>| {
+        let curves = [("training", TRAINING), ("validation", VALIDATION)];
+        for ((name, colour), figure) in curves.into_iter().zip(figures) {
             let epochs = history.iter().enumerate();
-            epochs.filter_map(move |(i, logs)| Some((i as f32 + 1.0, pick(figures(logs))?)))
-        };
-        let curves: [(_, _, fn((Option<f32>, Option<f32>)) -> Option<f32>); 2] =
-            [("training", TRAINING, |pair| pair.0), ("validation", VALIDATION, |pair| pair.1)];
-        for (name, colour, pick) in curves {
-            if points(pick).next().is_none() {
+            let points: Vec<(f32, f32)> = epochs
+                .filter_map(|(epoch, logs)| Some((epoch as f32 + 1.0, figure(logs)?)))
+                .collect();
+            if points.is_empty() {
                 continue;
             }
             chart
-                .draw_series(LineSeries::new(points(pick), colour.stroke_width(2)).point_size(2))?
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)).point_size(2))?
                 .label(name)
                 .legend(move |(x, y)| {
                     PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2))

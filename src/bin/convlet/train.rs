@@ -17,7 +17,7 @@ use crate::options::{Args, Shape, recipe};
 use crate::progress::Watch;
 use crate::{io_error, plot, print, summary};
 
-pub fn run(args: Args) -> Result<()> {
+pub fn run(args: &Args) -> Result<()> {
     check_place(&args.out)?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()
@@ -29,8 +29,8 @@ pub fn run(args: Args) -> Result<()> {
     let labels = folder.labels.clone();
     let validation = args.validation.as_deref();
     let validation = validation.map(|place| Folder::open_for(place, &labels)).transpose()?;
-    let mut model = Model::new(architecture(&args, labels.len())?, args.seed)?;
-    let input = input(&args, &model);
+    let mut model = Model::new(architecture(args, labels.len())?, args.seed)?;
+    let input = input(args, &model);
     let side = args.augmentation.source_size;
     let source = Input {
         height: side.unwrap_or(input.height),
@@ -50,10 +50,10 @@ pub fn run(args: Args) -> Result<()> {
     for layer in &args.freeze {
         model.set_trainable(layer, false)?;
     }
-    let mut recipe = recipe(&args);
+    let mut recipe = recipe(args);
     recipe.insert("examples".into(), part.len().into());
     recipe.insert("validation_examples".into(), held_back.len().into());
-    let run = Run { args: &args, labels, input, recipe };
+    let run = Run { args, labels, input, recipe };
     let mut trainer = run.trainer(&mut model)?;
     eprintln!(
         "training {} parameters on {} pictures, measuring on {}",
