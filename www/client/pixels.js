@@ -3,6 +3,7 @@
  * pixels give the same answer everywhere.
  */
 import { ConvletError, messageOf } from './errors.js'
+import { readStraight } from './straight.js'
 
 /**
  * @typedef {HTMLImageElement | SVGImageElement | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | ImageBitmap
@@ -100,7 +101,8 @@ export function copyPixels(picture, target) {
       const rows = Math.min(stripHeight, height - top)
       context.drawImage(picture, left, top, columns, rows, 0, 0, columns, rows)
       const { data } = context.getImageData(0, 0, columns, rows)
-      copyRows(data, columns * 4, target, (top * width + left) * 4, width * 4)
+      const bytes = (!isOpaque(data) && readStraight(picture, left, top, columns, rows)) || data
+      copyRows(bytes, columns * 4, target, (top * width + left) * 4, width * 4)
     }
 }
 
@@ -119,6 +121,14 @@ function stripContext(width, height) {
     strip = context
   }
   return strip
+}
+
+/**
+ * @param {Uint8ClampedArray} rgba
+ */
+function isOpaque(rgba) {
+  for (let alpha = 3; alpha < rgba.length; alpha += 4) if (rgba[alpha] < 255) return false
+  return true
 }
 
 /**

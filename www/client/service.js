@@ -9,7 +9,7 @@ import { copyPixels } from './pixels.js'
  *
  * @typedef {object} Description
  * @property {string[]} labels one name an output, in the order of the probabilities
- * @property {{ height: number, width: number, channels: number }} input what the network sees of a picture
+ * @property {Network['input']} input what the network sees of a picture: its size, and the factor from bytes to values
  * @property {number} parameters trained and fixed weights together
  * @property {string} summary Keras's table of layers
  */

@@ -31,16 +31,16 @@ export class Seen {
 }
 
 /**
- * A tensor of values from 0 to 1 as a picture.
+ * A tensor as the picture it was made of.
  *
  * @param {Float32Array} tensor height x width x channels, of one channel (grey) or three
  * @param {Description['input']} input
  */
-function tensorImage(tensor, { width, height, channels }) {
+function tensorImage(tensor, { width, height, channels, rescale }) {
   const image = new ImageData(width, height)
   for (let pixel = 0; pixel < width * height; pixel++) {
     for (let channel = 0; channel < 3; channel++)
-      image.data[pixel * 4 + channel] = tensor[pixel * channels + Math.min(channel, channels - 1)] * 255
+      image.data[pixel * 4 + channel] = tensor[pixel * channels + Math.min(channel, channels - 1)] / rescale
     image.data[pixel * 4 + 3] = 255
   }
   return image

@@ -44,7 +44,7 @@ export async function newPage(browser, options) {
   /** @type {string[]} */
   const requests = []
   page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') troubles.push(message.text())
+    if (message.type() === 'error') troubles.push(message.text())
   })
   page.on('pageerror', (error) => troubles.push(error.message))
   page.on('request', (request) => {
