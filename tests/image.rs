@@ -1,4 +1,5 @@
 //! From pixels to a tensor: against Pillow, against the textbook, and at the extremes.
+#![cfg(not(target_family = "wasm"))]
 
 use convlet::error::ErrorKind;
 use convlet::image::{Input, Resize, to_array, to_tensor};

@@ -2,6 +2,7 @@
 //!
 //! In the strict build a kernel and its twin agree to the last bit; the relaxed one is held to reduction length x
 //! epsilon x largest product. Sizes are drawn from a tile less one to several tiles, primes and zeros among them.
+#![cfg(not(target_family = "wasm"))]
 
 mod activation;
 mod batch_normalization;
