@@ -27,6 +27,10 @@ pub enum Method {
     },
 }
 
+/// What an optimizer knows beside the weights: the steps taken, each parameter's vectors and its average (all empty where
+/// unused).
+pub type State<'a> = (u64, &'a [[Vec<f32>; 2]], &'a [Vec<f32>]);
+
 /// Changes weights by their gradients, and remembers what its formula needs.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
@@ -151,9 +155,8 @@ impl Optimizer {
         }
     }
 
-    /// What a later run needs to go on exactly: the number of steps, each parameter's vectors and its average (all empty
-    /// where unused).
-    pub fn state(&self) -> (u64, &[[Vec<f32>; 2]], &[Vec<f32>]) {
+    /// What a later run needs to go on exactly.
+    pub fn state(&self) -> State<'_> {
         (self.iterations, &self.slots, &self.averages)
     }
 

@@ -27,7 +27,7 @@ impl Dataset for Stripes {
         let place = own.below(8);
         x.iter_mut().for_each(|x| *x = own.uniform_in(0.0, 0.3));
         for i in 0..8 {
-            let (row, column) = if index % 2 == 0 { (place, i) } else { (i, place) };
+            let (row, column) = if index.is_multiple_of(2) { (place, i) } else { (i, place) };
             x[row * 8 + column] += 0.7;
         }
         if let Some(rng) = rng {

@@ -120,9 +120,8 @@ impl Kernel for Stream<'_> {
         let outputs = self.out.len();
         let mut rows =
             self.x.iter().zip(self.kernel.chunks_exact(outputs)).filter(|(x, _)| **x != 0.0);
-        loop {
-            let (Some(a), b) = (rows.next(), rows.next()) else { break };
-            match (b, rows.next(), rows.next()) {
+        while let Some(a) = rows.next() {
+            match (rows.next(), rows.next(), rows.next()) {
                 (Some(b), Some(c), Some(d)) => add_rows::<L, 4>([a, b, c, d], self.out),
                 (b, c, d) => {
                     for row in [Some(a), b, c, d].into_iter().flatten() {

@@ -120,6 +120,8 @@ use x86_64::F32x4 as Narrow;
     cfg(test)
 )]
 mod array;
+#[cfg(test)]
+mod tests;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm32;
 #[cfg(target_arch = "x86_64")]

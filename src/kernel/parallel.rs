@@ -21,7 +21,7 @@ pub fn for_each<T: Send>(items: impl Iterator<Item = T> + Send, f: impl Fn(T) + 
     #[cfg(all(feature = "cli", not(target_family = "wasm")))]
     if parts() > 1 {
         use rayon::iter::{ParallelBridge, ParallelIterator};
-        return items.par_bridge().for_each(|item| f(item));
+        return items.par_bridge().for_each(&f);
     }
     items.for_each(f);
 }

@@ -96,7 +96,7 @@ fn slopes_at_the_kinks() {
 /// Far out nothing overflows and no probability is lost; rows of a softmax do not touch each other.
 #[test]
 fn extremes_are_finite() {
-    assert_eq!(forward(Sigmoid, 1, &[-1e4, -100.0, 100.0, 1e4]), [0.0, 3.783506e-44, 1.0, 1.0]);
+    assert_eq!(forward(Sigmoid, 1, &[-1e4, -100.0, 100.0, 1e4]), [0.0, 3.783_5e-44, 1.0, 1.0]);
     assert_eq!(forward(Softmax, 2, &[1e4, -1e4, -1e4, -1e4]), [1.0, 0.0, 0.5, 0.5]);
     assert_eq!(forward(Silu, 1, &[-1e4, 1e4]), [-0.0, 1e4]);
     assert!(forward(Relu, 1, &[f32::NAN])[0].is_nan());

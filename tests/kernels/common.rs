@@ -9,8 +9,9 @@ pub fn values(seed: u64, len: usize) -> Vec<f32> {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
-    let value =
-        |bits: u64| if bits % 4 == 0 { 0.0 } else { bits as f32 / (1u64 << 30) as f32 - 1.0 };
+    let value = |bits: u64| {
+        if bits.is_multiple_of(4) { 0.0 } else { bits as f32 / (1u64 << 30) as f32 - 1.0 }
+    };
     (0..len).map(|_| value(next())).collect()
 }
 

@@ -32,7 +32,7 @@ impl Case {
             clamp: [Clamp::LINEAR, Clamp::RELU, Clamp { low: -0.3, high: 0.5 }][seed as usize % 3],
             x: values(seed, s.n * s.input_len()),
             kernel: values(seed + 1, s.taps() * s.oc),
-            bias: (seed % 2 == 0).then(|| values(seed + 2, s.oc)),
+            bias: seed.is_multiple_of(2).then(|| values(seed + 2, s.oc)),
             dout: values(seed + 3, s.n * s.output_len()),
             dpooled: values(seed + 4, s.n * (s.oh / 2) * (s.ow / 2) * s.oc),
         }

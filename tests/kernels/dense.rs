@@ -8,7 +8,7 @@ fn check(s: DenseShape, seed: u64) {
     let s = &s;
     let (x, kernel) = (values(seed, s.n * s.inputs), values(seed + 1, s.inputs * s.outputs));
     let (bias, dout) = (values(seed + 2, s.outputs), values(seed + 3, s.n * s.outputs));
-    let bias = (seed % 2 == 0).then_some(&bias[..]);
+    let bias = seed.is_multiple_of(2).then_some(&bias[..]);
     let clamp = [Clamp::LINEAR, Clamp::RELU, Clamp::RELU6][seed as usize % 3];
     let mut scratch = scratch(scratch_len(s));
 

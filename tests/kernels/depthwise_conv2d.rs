@@ -8,7 +8,7 @@ fn check(s: Window, seed: u64) {
     let s = &Window { oc: s.c, ..s };
     let (x, kernel) = (values(seed, s.n * s.input_len()), values(seed + 1, s.taps()));
     let (bias, dout) = (values(seed + 2, s.c), values(seed + 3, s.n * s.output_len()));
-    let bias = (seed % 2 == 0).then_some(&bias[..]);
+    let bias = seed.is_multiple_of(2).then_some(&bias[..]);
     let clamp = [Clamp::LINEAR, Clamp::RELU, Clamp { low: -0.3, high: 0.5 }][seed as usize % 3];
     let mut scratch = scratch(scratch_len(s));
 
