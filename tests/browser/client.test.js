@@ -143,7 +143,7 @@ test('a worker that dies is replaced, with every model open in it', async () => 
     const { Engine } = await import('./client/engine.js')
     const { ConvletError } = await import('./client/errors.js')
     // What traps in wasm is a bug of ours; none is known, so the worker is told to do what it cannot.
-    const failure = await Engine.shared.call('no such operation').catch((error) => error)
+    const failure = await Engine.for({}).call('no such operation').catch((error) => error)
     return [failure instanceof ConvletError && failure.code, (await classifier.classify(image))[0].label]
   })
   assert.deepEqual(labels, ['engine', 'red'])

@@ -86,6 +86,8 @@ async function useModel(source) {
   const { signal } = (loading = new AbortController())
   try {
     const loaded = await Classifier.load(source, {
+      // The page says what the native command says, to the last bit.
+      deterministic: true,
       signal,
       onProgress: (progress) => modelPanel.showProgress(progress),
     })
