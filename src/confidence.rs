@@ -116,7 +116,9 @@ impl Confidence {
     pub fn temper(&self, probabilities: &mut [f32]) {
         let Some(temperature) = self.temperature else { return };
         let power = 1.0 / temperature;
-        probabilities.iter_mut().for_each(|p| *p = libm::powf(*p, power));
+        // Led by the largest, whose power is 1: no temperature makes all of them vanish.
+        let largest = probabilities.iter().fold(f32::MIN_POSITIVE, |max, &p| max.max(p));
+        probabilities.iter_mut().for_each(|p| *p = libm::powf(*p / largest, power));
         let sum: f32 = probabilities.iter().sum();
         probabilities.iter_mut().for_each(|p| *p /= sum);
     }

@@ -8,8 +8,9 @@
 //! | `labels` | JSON: the classes' names in the order of the outputs; two for a single sigmoid output |
 //! | `input` | JSON of [`Input`]; what is missing has its default, sizes come from the architecture |
 //! | `training` | JSON object: how the model was trained, free in form |
+//! | `confidence` | see [`crate::confidence`], which adds two tensors |
 //!
-//! `input` and `training` may be left out; further entries are kept as they are. Tensors are named as Keras names weights
+//! `input`, `training` and `confidence` may be left out; further entries are kept as they are. Tensors are named as Keras names weights
 //! (`conv2d/kernel`, or led by the model's name: `sequential/conv2d/kernel`), laid out as Keras lays them out, of dtype
 //! F32, F16, BF16 or F64; they are `f32` in memory and F32 when written. The same model gives the same bytes.
 //!

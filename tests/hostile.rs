@@ -9,16 +9,23 @@ use serde_json::{Value, json};
 
 const KERAS: &[u8] = include_bytes!("fixtures/keras.safetensors");
 
-/// Keras's file with its architecture changed: weights and labels stay.
-fn changed(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+/// Keras's file with its metadata changed: weights stay.
+fn with_metadata(change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let end = 8 + u64::from_le_bytes(KERAS[..8].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&KERAS[8..end]).unwrap();
-    let text = header["__metadata__"]["architecture"].as_str().unwrap();
-    let mut architecture = serde_json::from_str(text).unwrap();
-    change(&mut architecture);
-    header["__metadata__"]["architecture"] = architecture.to_string().into();
+    change(&mut header["__metadata__"]);
     let header = header.to_string();
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &KERAS[end..]].concat()
+}
+
+/// Keras's file with its architecture changed: weights and labels stay.
+fn changed(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    with_metadata(|metadata| {
+        let text = metadata["architecture"].as_str().unwrap();
+        let mut architecture = serde_json::from_str(text).unwrap();
+        change(&mut architecture);
+        metadata["architecture"] = architecture.to_string().into();
+    })
 }
 
 fn classify(file: &[u8]) -> Result<Vec<f32>> {
@@ -76,6 +83,21 @@ fn a_network_that_cannot_be_built_is_named() {
     }
     let unknown = changed(|model| model["config"]["layers"][1]["class_name"] = json!("Conv3D"));
     assert!(classify(&unknown).unwrap_err().to_string().contains("Conv3D"));
+}
+
+#[test]
+fn no_temperature_makes_probabilities_vanish() {
+    let at = |temperature: Value| {
+        let confidence = json!({"temperature": temperature}).to_string();
+        classify(&with_metadata(|metadata| metadata["confidence"] = confidence.into()))
+    };
+    for (temperature, cat) in [(1e-44, 1.0), (1e-3, 1.0), (1.0, 0.743_541), (1e38, 0.5)] {
+        let got = at(json!(temperature)).unwrap();
+        assert!((got[0] - cat).abs() < 1e-5 && (got[0] + got[1] - 1.0).abs() < 1e-6, "{got:?}");
+    }
+    for temperature in [json!(0), json!(-1), json!(1e300), json!("hot")] {
+        assert_eq!(at(temperature).unwrap_err().kind(), ErrorKind::File);
+    }
 }
 
 proptest! {
