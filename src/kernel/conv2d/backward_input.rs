@@ -150,9 +150,10 @@ fn gather(
     ends[0] = f32::from_bits(0);
     for ox in 0..s.ow {
         let mut key = ox * s.oc * scale;
+        // By its bits: on a comparison of floats the compiler would branch, and as often as not go wrong.
         let mut push = |value: f32, here: bool| {
             pairs[count] = [f32::from_bits(key as u32), value];
-            count += usize::from(here & (value != 0.0));
+            count += usize::from(here & (value.to_bits() << 1 != 0));
             key += scale;
         };
         match dout {

@@ -10,6 +10,8 @@
 //! 3. So the sums stand as (oc, kh, kw c) in scratch and are turned into (kh, kw, c, oc) at the end. Each is added up
 //!    over images and places in order, whatever the band or the number of threads, which share out the channels.
 
+use std::ops::Range;
+
 use crate::kernel::lanes::{self, Kernel, Lanes};
 use crate::kernel::{OutputGradient, Window, parallel};
 
@@ -30,9 +32,10 @@ fn rows_at_once(s: &Window) -> usize {
     band_rows(s).next_multiple_of(2)
 }
 
-/// Floats of scratch of one thread beside the sums: the list of a channel, one to spare, and the band.
+/// Floats of scratch of one thread beside the sums: its channels' gradients, a list of them, and the band.
 fn part_len(s: &Window) -> usize {
-    2 * (rows_at_once(s) * s.ow + 1) + band::scratch_len(s, rows_at_once(s), slack(s))
+    let channels = s.oc.div_ceil(parallel::parts());
+    2 * (channels + 1) * pixels(s) + band::scratch_len(s, rows_at_once(s), slack(s))
 }
 
 /// Floats of scratch.
@@ -90,71 +93,124 @@ impl Kernel for BackwardKernel<'_> {
     fn run<L: Lanes>(self) {
         let s = self.s;
         let at_once = rows_at_once(s);
-        let (list, scratch) = self.scratch.split_at_mut(2 * (at_once * s.ow + 1));
+        let channels = self.sums.len() / (1 + s.kh * padded_run(s));
+        let (columns, scratch) = self.scratch.split_at_mut(2 * (channels + 1) * pixels(s));
+        let (list, columns) = columns.as_chunks_mut::<2>().0.split_at_mut(pixels(s));
         for image in 0..s.n {
             let x = &self.x[image * s.input_len()..][..s.input_len()];
             for y in (0..s.oh).step_by(at_once) {
                 let end = (y + at_once).min(s.oh);
                 let band = band(s, x, y..end, slack(s), scratch);
-                for (i, sums) in self.sums.chunks_exact_mut(1 + s.kh * padded_run(s)).enumerate() {
-                    let pairs = list.as_chunks_mut::<2>().0;
-                    let o = self.first + i;
-                    let count = gather(s, self.dout, image, (y, end), o, band.row, pairs);
+                transpose(s, self.dout, image, (y, end), self.first, band.row, columns);
+                let sums = self.sums.chunks_exact_mut(1 + s.kh * padded_run(s));
+                for (sums, column) in sums.zip(columns.chunks_exact(pixels(s))) {
+                    let count = compact(s, self.dout, (y, end), band.row, column, list);
                     let (bias, sums) = sums.split_at_mut(1);
-                    let pairs = &pairs[..count];
-                    bias[0] = pairs.iter().fold(bias[0], |sum, pair| sum + pair[1]);
-                    channel::<L>(s, band, pairs, sums);
+                    let list = &list[..count];
+                    bias[0] = list.iter().fold(bias[0], |sum, pair| sum + pair[1]);
+                    channel::<L>(s, band, list, sums);
                 }
             }
         }
     }
 }
 
-/// Channel `o`'s gradients of output rows y..end that are not zero, as pairs of the place of the first tap in the
-/// band (as the bits of a float) and value. Returns their number.
+/// A gradient that is not zero: the place of its first tap in the band, as the bits of a float, and its value.
+type Pair = [f32; 2];
+
+/// Set in the place of a gradient that is zero: past every other place.
+const NOWHERE: u32 = 1 << 30;
+
+/// Pixels of a band, pooled or not, at most; one to spare.
+fn pixels(s: &Window) -> usize {
+    rows_at_once(s) * s.ow + 1
+}
+
+/// Gradients of the channels from `first` on, one column a channel, so that each can be read in a row.
 #[inline(always)]
-fn gather(
+fn transpose(
     s: &Window,
     dout: OutputGradient,
     image: usize,
     (y, end): (usize, usize),
-    o: usize,
+    first: usize,
     row: usize,
-    pairs: &mut [[f32; 2]],
-) -> usize {
-    let mut count = 0;
-    let mut push = |oy: usize, ox: usize, value: f32, here: bool| {
-        let place = (oy - y) * s.sh * row + ox * s.sw * s.c;
-        pairs[count] = [f32::from_bits(place as u32), value];
-        count += usize::from(here & (value != 0.0));
+    columns: &mut [Pair],
+) {
+    let len = pixels(s);
+    let channels = columns.len() / len;
+    let (down, right) = (s.sh * row, s.sw * s.c);
+    // By its bits: on a comparison of floats the compiler would branch, and as often as not go wrong.
+    let pair = |value: f32, place: usize| {
+        let zero = u32::from(value.to_bits() << 1 == 0);
+        [f32::from_bits(place as u32 | (NOWHERE * zero)), value]
     };
     match dout {
         OutputGradient::Full(dout) => {
-            for oy in y..end {
-                let from = (image * s.oh + oy) * s.ow * s.oc;
-                let column = dout[from..from + s.ow * s.oc].iter().skip(o).step_by(s.oc);
-                column.enumerate().for_each(|(ox, &value)| push(oy, ox, value, true));
+            for p in 0..(end - y) * s.ow {
+                let from = ((image * s.oh + y) * s.ow + p) * s.oc + first;
+                let place = p / s.ow * down + p % s.ow * right;
+                let dout = &dout[from..from + channels];
+                for (column, &value) in columns.chunks_exact_mut(len).zip(dout) {
+                    column[p] = pair(value, place);
+                }
             }
         }
         OutputGradient::MaxPooled { dout, indices } => {
             let (h, w) = (s.oh / 2, s.ow / 2);
-            for oy in y..end.min(2 * h) {
-                let from = (image * h + oy / 2) * w * s.oc;
-                let dout = dout[from..from + w * s.oc].iter().skip(o).step_by(s.oc);
-                let indices = indices[from..from + w * s.oc].iter().skip(o).step_by(s.oc);
-                for (px, (&value, &index)) in dout.zip(indices).enumerate() {
-                    let (dy, dx) = (usize::from(index / 2), usize::from(index % 2));
-                    push(oy, 2 * px + dx, value, dy == oy % 2);
+            for p in 0..((end / 2).min(h) - y / 2) * w {
+                let from = ((image * h + y / 2) * w + p) * s.oc + first;
+                let place = p / w * 2 * down + p % w * 2 * right;
+                let places = [place, place + right, place + down, place + down + right];
+                let values =
+                    dout[from..from + channels].iter().zip(&indices[from..from + channels]);
+                for (column, (&value, &index)) in columns.chunks_exact_mut(len).zip(values) {
+                    column[p] = pair(value, places[usize::from(index % 4)]);
                 }
             }
         }
     }
+}
+
+/// Appends the pairs of `from` whose place is in `places` to the `count` in `list`. Returns the new number.
+#[inline(always)]
+fn keep(from: &[Pair], places: Range<usize>, list: &mut [Pair], mut count: usize) -> usize {
+    let (start, len) = (places.start as u32, places.len() as u32);
+    for &pair in from {
+        list[count] = pair;
+        count += usize::from(pair[0].to_bits().wrapping_sub(start) < len);
+    }
     count
+}
+
+/// A channel's gradients that are not zero, in the order of the output's pixels. Returns their number.
+#[inline(always)]
+fn compact(
+    s: &Window,
+    dout: OutputGradient,
+    (y, end): (usize, usize),
+    row: usize,
+    column: &[Pair],
+    list: &mut [Pair],
+) -> usize {
+    let (half, w) = (s.sh * row, s.ow / 2);
+    match dout {
+        OutputGradient::Full(_) => keep(&column[..(end - y) * s.ow], 0..NOWHERE as usize, list, 0),
+        // Maxima of a row of windows lie in two rows of the output.
+        OutputGradient::MaxPooled { .. } => {
+            let windows = column[..((end / 2).min(s.oh / 2) - y / 2) * w].chunks(w.max(1));
+            windows.enumerate().fold(0, |count, (py, windows)| {
+                let upper = 2 * py * half;
+                let count = keep(windows, upper..upper + half, list, count);
+                keep(windows, upper + half..upper + 2 * half, list, count)
+            })
+        }
+    }
 }
 
 /// sums (kh, padded run) += gradient x patch for every pair.
 #[inline(always)]
-fn channel<L: Lanes>(s: &Window, band: Band, pairs: &[[f32; 2]], sums: &mut [f32]) {
+fn channel<L: Lanes>(s: &Window, band: Band, pairs: &[Pair], sums: &mut [f32]) {
     let padded = (s.kw * s.c).next_multiple_of(L::N);
     let vectors = padded / L::N;
     match (s.kh, vectors) {
@@ -180,7 +236,7 @@ fn channel<L: Lanes>(s: &Window, band: Band, pairs: &[[f32; 2]], sums: &mut [f32
 #[inline(always)]
 fn block<L: Lanes, const B: usize>(
     band: Band,
-    pairs: &[[f32; 2]],
+    pairs: &[Pair],
     at: usize,
     sums: &mut [f32],
 ) -> usize {
@@ -192,7 +248,7 @@ fn block<L: Lanes, const B: usize>(
 #[inline(always)]
 fn rows<L: Lanes, const KH: usize, const B: usize>(
     band: Band,
-    pairs: &[[f32; 2]],
+    pairs: &[Pair],
     at: usize,
     stride: usize,
     sums: &mut [f32],
