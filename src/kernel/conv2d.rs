@@ -10,10 +10,16 @@
 mod backward_input;
 mod backward_kernel;
 mod forward;
+mod winograd;
 
 pub use backward_input::{conv2d_backward_input, pack_backward, packed_backward_len};
 pub use backward_kernel::conv2d_backward_kernel;
 pub use forward::{conv2d_forward, conv2d_max_pool_forward, pack, packed_len};
+
+pub use winograd::{
+    conv2d_winograd_forward, conv2d_winograd_max_pool_forward, winograd_applies, winograd_pack,
+    winograd_packed_len, winograd_scratch_len,
+};
 
 use super::Window;
 

@@ -77,6 +77,9 @@ pub fn cases() -> Vec<Case> {
     ] {
         cases.extend(full(s));
     }
+    for (s, pool) in [(second, true), (second, false), (square(1, 16, 64, 64, 3, 1, 1), false)] {
+        cases.push(winograd(s, pool));
+    }
     for (n, inputs, outputs) in [(1, 6272, 128), (32, 6272, 128), (32, 128, 10)] {
         cases.extend(fully_connected(DenseShape { n, inputs, outputs }));
     }
@@ -223,6 +226,36 @@ fn full(s: Window) -> Vec<Case> {
         Case { name: named("conv2d_backward_input", s), flop, run: Box::new(backward_input) },
         Case { name: named("conv2d_backward_kernel", s), flop, run: Box::new(backward_kernel) },
     ]
+}
+
+/// Winograd's convolution; the operations are those of the direct sum.
+fn winograd(s: Window, pool: bool) -> Case {
+    let kernel = values(s.taps() * s.oc);
+    let (x, bias) = (rectified(s.n * s.input_len()), values(s.oc));
+    let mut direct = vec![0.0; packed_len(&s)];
+    pack(&s, &kernel, Some(&bias), &mut direct);
+    let mut packed = vec![0.0; winograd_packed_len(&s)];
+    winograd_pack(&s, &kernel, Some(&bias), &mut packed);
+    let mut scratch = vec![0.0; winograd_scratch_len(&s).max(scratch_len(&s))];
+    let (h, w) = if pool { (s.oh / 2, s.ow / 2) } else { (s.oh, s.ow) };
+    let clamp = Clamp::RELU;
+    let (mut out, mut expected) = (vec![0.0; s.n * h * w * s.oc], vec![0.0; s.n * h * w * s.oc]);
+    let forward = if pool { conv2d_winograd_max_pool_forward } else { conv2d_winograd_forward };
+    forward(&s, &x, &packed, clamp, &mut out, &mut scratch);
+    if pool {
+        conv2d_max_pool_forward(&s, &x, &direct, clamp, &mut expected, None, &mut scratch);
+    } else {
+        conv2d_forward(&s, &x, &direct, clamp, &mut expected, &mut scratch);
+    }
+    assert_close(&out, &expected);
+    let even = if pool { Window { oh: 2 * h, ow: 2 * w, ..s } } else { s };
+    Case {
+        name: named(if pool { "winograd max_pool_forward" } else { "winograd forward" }, s),
+        flop: flop(&even),
+        run: Box::new(move || {
+            forward(&s, black_box(&x), &packed, clamp, &mut out, &mut scratch);
+        }),
+    }
 }
 
 fn fully_connected(s: DenseShape) -> Vec<Case> {

@@ -181,3 +181,54 @@ fn threads_change_no_bit() {
     assert_eq!(one, on(2));
     assert_eq!(one, on(7));
 }
+
+/// What a product of two numbers up to 1 can grow to in Winograd's transforms.
+const WINOGRAD: f32 = 9.0;
+
+proptest! {
+    #[test]
+    fn winograd_is_near_naive(s in window(4..7, 4..7), pad in 0usize..2, seed in 0u64..1000) {
+        let (h, w, oh, ow) = (s.oh + 2, s.ow + 2, s.oh + 2 * pad, s.ow + 2 * pad);
+        let (c, oc) = (8 * s.c, 8 * s.oc);
+        let s = Window { h, w, c, oh, ow, oc, kh: 3, kw: 3, sh: 1, sw: 1, top: pad, left: pad, ..s };
+        let case = Case::new(s, seed);
+        let naive = case.naive(&vec![0; case.dpooled.len()]);
+        let (direct, pooled) = winograd(&case);
+        let tolerance = (s.taps() + 1) as f32 * f32::EPSILON * WINOGRAD;
+        for (fast, naive) in [(direct, naive.out), (pooled, naive.pooled)] {
+            for (fast, naive) in fast.iter().zip(&naive) {
+                assert!((fast - naive).abs() <= tolerance, "{fast} instead of {naive}");
+            }
+        }
+    }
+}
+
+fn winograd(case: &Case) -> (Vec<f32>, Vec<f32>) {
+    let s = &case.s;
+    let mut scratch = scratch(winograd_scratch_len(s));
+    let packed = written(winograd_packed_len(s), |p| {
+        winograd_pack(s, &case.kernel, case.bias.as_deref(), p);
+    });
+    let out = written(case.dout.len(), |out| {
+        conv2d_winograd_forward(s, &case.x, &packed, case.clamp, out, &mut scratch);
+    });
+    let pooled = written(case.dpooled.len(), |out| {
+        conv2d_winograd_max_pool_forward(s, &case.x, &packed, case.clamp, out, &mut scratch);
+    });
+    (out, pooled)
+}
+
+/// An image alone gives the bits it has among others.
+#[test]
+fn winograd_does_not_depend_on_the_batch() {
+    let s = Window { oh: 12, ow: 12, top: 1, left: 1, ..window_3x3(3, 12, 32, 40) };
+    let case = Case::new(s, 6);
+    let together = winograd(&case).0;
+    for (x, expected) in case.x.chunks(s.input_len()).zip(together.chunks(s.output_len())) {
+        let s = Window { n: 1, ..s };
+        let dout = vec![0.0; s.output_len()];
+        let alone = Case { x: x.to_vec(), dout, ..Case::new(s, 6) };
+        let alone = Case { kernel: case.kernel.clone(), bias: case.bias.clone(), ..alone };
+        assert_same(&winograd(&alone).0, expected, 0);
+    }
+}
