@@ -115,10 +115,10 @@ use wasm32::F32x4 as Narrow;
 #[cfg(target_arch = "x86_64")]
 use x86_64::F32x4 as Narrow;
 
-#[cfg(any(
-    test,
-    not(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))
-))]
+#[cfg_attr(
+    any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")),
+    cfg(test)
+)]
 mod array;
 #[cfg(test)]
 mod tests;
@@ -126,49 +126,3 @@ mod tests;
 mod wasm32;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Every operation on all numbers of `a` and `b`, one result behind the other.
-    struct Everything<'a>(&'a [f32], &'a [f32], &'a mut [f32]);
-
-    impl Kernel for Everything<'_> {
-        #[inline(always)]
-        fn run<L: Lanes>(self) {
-            let len = self.0.len();
-            for i in (0..len).step_by(L::N) {
-                let (a, b) = (L::load(&self.0[i..]), L::load(&self.1[i..]));
-                let less = L::select(a.less(b), L::splat(1.0), L::splat(2.0));
-                let clamped = a.clamp(Clamp::RELU6);
-                let sum = a.mul(b).add(b);
-                let values = [a.add(b), a.sub(b), a.mul(b), a.div(b), a.mul(a).sqrt(), sum];
-                let values = values.into_iter().chain([less, a.at_most(b), a.at_least(b), clamped]);
-                for (row, value) in values.enumerate() {
-                    value.store(&mut self.2[row * len + i..]);
-                }
-                let mut bytes = [0; MAX];
-                clamped.at_least(L::splat(0.5)).store_u8(&mut bytes);
-                let out = &mut self.2[10 * len + i..][..L::N];
-                out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(byte));
-            }
-        }
-    }
-
-    /// The bits are those of plain arrays, signed zeros and infinities among them. A NaN's sign and payload are free.
-    #[test]
-    fn every_width_gives_the_same_bits() {
-        let numbers = [0.0, -0.0, 1.5, -2.25, 7.0, f32::NAN, f32::INFINITY, 1e-40];
-        let a: Vec<f32> = numbers.iter().flat_map(|&a| [a; 8]).collect();
-        let b: Vec<f32> = numbers.iter().copied().cycle().take(a.len()).collect();
-        let bits = |run: &dyn Fn(Everything)| {
-            let mut out = vec![0.0; 11 * a.len()];
-            run(Everything(&a, &b, &mut out));
-            out.into_iter().map(|x| if x.is_nan() { 0 } else { x.to_bits() }).collect::<Vec<_>>()
-        };
-        let expected = bits(&|kernel| kernel.run::<array::F32x4>());
-        assert_eq!(bits(&|kernel| kernel.run::<Narrow>()), expected);
-        assert_eq!(bits(&|kernel| dispatch(kernel)), expected);
-    }
-}
