@@ -134,7 +134,7 @@ fn forward<const POOL: bool>(
             let tops = piece * rows..(piece * rows + rows).min(s.oh.div_ceil(2));
             Forward::<POOL> { s, x, packed, clamp, tops, out, scratch }
         });
-        parallel::for_each(parts, |part| lanes::dispatch(part));
+        parallel::for_each(parts, lanes::dispatch);
     }
 }
 
