@@ -12,13 +12,15 @@
 //!
 //! `input`, `training` and `confidence` may be left out; further entries are kept as they are. Tensors are named as Keras names weights
 //! (`conv2d/kernel`, or led by the model's name: `sequential/conv2d/kernel`), laid out as Keras lays them out, of dtype
-//! F32, F16, BF16 or F64; they are `f32` in memory and F32 when written. The same model gives the same bytes.
+//! F32, F16, BF16, F64, or I8 with a tensor of scales beside it ([`Storage`]); they are `f32` in memory and, unless asked
+//! otherwise, F32 when written. The same model gives the same bytes.
 //!
 //! A file chooses neither code nor addresses. Whatever it holds, reading it ends in a [`ModelFile`] or an error, in time
 //! linear in its size and in memory of at most [`MAX_FILE`] bytes beyond the file itself (twice that for F16 weights),
 //! and the header's JSON. The caps are the constants of this module and of [`crate::architecture`].
 
 pub(crate) mod container;
+mod storage;
 
 use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result, bail};
@@ -27,6 +29,7 @@ use crate::json;
 use container::Container;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
+pub use storage::Storage;
 
 /// What the metadata call this format.
 pub const FORMAT: &str = "convlet";
@@ -122,6 +125,14 @@ impl ModelFile {
     /// # Errors
     /// Whatever [`ModelFile::from_bytes`] would refuse; Divergence for a weight that is not finite.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.to_bytes_as(Storage::F32)
+    }
+
+    /// Writes the model file with its weights rounded to `storage`, which makes it smaller.
+    ///
+    /// # Errors
+    /// As [`ModelFile::to_bytes`]; File for a weight beyond what F16 holds.
+    pub fn to_bytes_as(&self, storage: Storage) -> Result<Vec<u8>> {
         self.check()?;
         let labels: Value = self.labels.iter().map(String::as_str).collect();
         let mut metadata = Map::new();
@@ -138,7 +149,7 @@ impl ModelFile {
         for (key, value) in &self.metadata {
             metadata.entry(key.as_str()).or_insert_with(|| value.as_str().into());
         }
-        container::write(metadata, &self.weights)
+        container::write(metadata, &self.weights, storage)
     }
 
     /// The weights that a network asks for, by name and shape, in its order.

@@ -4,7 +4,7 @@
 
 use convlet::architecture::{Architecture, LayerSpec};
 use convlet::error::ErrorKind;
-use convlet::file::{MAX_HEADER, ModelFile, Weight};
+use convlet::file::{MAX_HEADER, ModelFile, Storage, Weight};
 use convlet::image::{Input, Resize};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
@@ -233,7 +233,7 @@ fn wrong_tensors_are_named() {
     for (bytes, expected) in [
         (
             kernel("dtype", json!("I32")),
-            "tensor \"dense/kernel\": expected dtype F32, F16, BF16 or F64, got I32",
+            "tensor \"dense/kernel\": expected dtype F32, F16, BF16, F64 or I8, got I32",
         ),
         (kernel("dtype", json!("F128")), "\"dense/kernel\": unknown variant `F128`"),
         (
@@ -417,4 +417,65 @@ fn layout() -> impl Strategy<Value = Value> {
     (dtype, shape, offset.clone(), offset).prop_map(
         |(dtype, shape, start, end)| json!({"dtype": dtype, "shape": shape, "data_offsets": [start, end]}),
     )
+}
+
+/// Kernels of a convolution and a dense layer, of sizes that show whose scale is whose.
+fn rounded() -> ModelFile {
+    let layers = vec![
+        LayerSpec::new("DepthwiseConv2D", json!({"kernel_size": 2})),
+        LayerSpec::new("Flatten", json!({})),
+        LayerSpec::new("Dense", json!({"units": 2, "activation": "softmax"})),
+    ];
+    let architecture = Architecture::sequential([2, 2, 3], layers).unwrap();
+    let model = convlet::model::Model::new(architecture, 3).unwrap();
+    let labels = ["a".to_string(), "b".to_string()];
+    let mut file = model.to_file(&labels, &Input::rgb(2, 2), serde_json::Map::new());
+    for (i, weight) in file.weights.iter_mut().enumerate() {
+        weight.values.iter_mut().for_each(|value| *value *= (i + 1) as f32);
+    }
+    file
+}
+
+#[test]
+fn smaller_files_are_read_back_close_to_what_they_were() {
+    let exact = rounded();
+    let mut sizes = vec![exact.to_bytes().unwrap().len()];
+    for (storage, share) in [(Storage::F16, 1.0 / 2048.0), (Storage::Int8, 0.51 / 127.0)] {
+        let bytes = exact.to_bytes_as(storage).unwrap();
+        sizes.push(bytes.len());
+        let read = ModelFile::from_bytes(&bytes).unwrap();
+        assert_eq!(read.weights.len(), exact.weights.len());
+        for (exact, read) in exact.weights.iter().zip(&read.weights) {
+            assert_eq!((&exact.name, &exact.shape), (&read.name, &read.shape));
+            let largest = exact.values.iter().fold(0.0_f32, |max, value| max.max(value.abs()));
+            for (a, b) in exact.values.iter().zip(&read.values) {
+                assert!((a - b).abs() <= largest * share, "{storage:?} {}: {a} {b}", exact.name);
+            }
+            // Vectors are kept as they are.
+            assert!(exact.shape.len() > 1 || exact.values == read.values);
+        }
+        // What is rounded stays where it is.
+        assert_eq!(read.to_bytes_as(storage).unwrap(), bytes);
+    }
+    let floats = exact.weights.iter().map(|weight| weight.values.len()).sum::<usize>();
+    assert!(sizes[1] < sizes[0] - floats, "{sizes:?}");
+    let mut large = exact.clone();
+    large.weights[0].values[0] = 70_000.0;
+    assert!(large.to_bytes_as(Storage::F16).unwrap_err().to_string().contains("65504"));
+}
+
+#[test]
+fn levels_without_their_scale_are_refused() {
+    let bytes = rounded().to_bytes_as(Storage::Int8).unwrap();
+    let renamed = |from: &str, to: &str| {
+        assert_eq!(from.len(), to.len());
+        let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        let mut changed = bytes.clone();
+        changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+        ModelFile::from_bytes(&changed).unwrap_err().to_string()
+    };
+    let message = renamed("\"dense/kernel.scale\"", "\"dense/kernel.stale\"");
+    assert!(message.contains("expected a tensor \"dense/kernel.scale\""), "{message}");
+    let message = renamed("\"shape\":[3]", "\"shape\":[1]");
+    assert!(message.contains("bytes"), "{message}");
 }

@@ -5,6 +5,7 @@
 //! does not say which tensor is wrong; and written here, since the crate writes metadata in random order. The tests hold
 //! both ways against the crate.
 
+use super::storage::{SCALE, Storage, Stored, dequantize, f16_to_f32, store};
 use super::{MAX_FILE, MAX_HEADER, MAX_RANK, MAX_TENSORS, Weight};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::json::{self, Strings};
@@ -35,6 +36,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
     places.sort_by_key(|(_, info)| info.data_offsets);
     let mut end = 0;
     let mut tensors = Vec::with_capacity(places.len());
+    // Names of tensors that hold levels, which mean nothing without their steps.
+    let mut levels = Vec::new();
     for (name, info) in places {
         let (start, stop) = info.data_offsets;
         if start != end {
@@ -53,12 +56,30 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
         };
         let values = read_values(&info, bytes).map_err(|e| e.within(format!("tensor {name:?}")))?;
         end = stop;
+        if info.dtype == Dtype::I8 {
+            levels.push(name.clone());
+        }
         tensors.push(Weight { name, shape: info.shape, values });
     }
     if end != data.len() {
         bail!(File, "expected {end} bytes of tensors, got {}", data.len());
     }
+    levels.iter().try_for_each(|name| restore(&mut tensors, name))?;
     Ok(Container { metadata: metadata.unwrap_or_default().0, tensors })
+}
+
+/// Makes weights of the levels in the tensor `name`, and takes away the tensor with their steps.
+fn restore(tensors: &mut Vec<Weight>, name: &str) -> Result<()> {
+    let scale = format!("{name}{SCALE}");
+    let Some(at) = tensors.iter().position(|tensor| tensor.name == scale) else {
+        bail!(
+            File,
+            "tensor {name:?}: expected a tensor {scale:?} beside one of dtype I8, got none"
+        );
+    };
+    let steps = tensors.remove(at);
+    let of = tensors.iter_mut().find(|tensor| tensor.name == name);
+    of.map_or(Ok(()), |weight| dequantize(weight, &steps))
 }
 
 /// One tensor's values, which its shape must account for and which must be finite.
@@ -161,7 +182,8 @@ fn decode(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>> {
         Dtype::F64 => numbers(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
         Dtype::F16 => numbers(bytes, |bytes| f16_to_f32(u16::from_le_bytes(bytes))),
         Dtype::BF16 => numbers(bytes, |[low, high]| f32::from_le_bytes([0, 0, low, high])),
-        _ => bail!(File, "expected dtype F32, F16, BF16 or F64, got {dtype}"),
+        Dtype::I8 => numbers(bytes, |bytes| f32::from(i8::from_le_bytes(bytes))),
+        _ => bail!(File, "expected dtype F32, F16, BF16, F64 or I8, got {dtype}"),
     }
 }
 
@@ -172,27 +194,24 @@ fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Res
     Ok(chunks.iter().map(|&chunk| number(chunk)).collect())
 }
 
-/// IEEE 754 half precision: 1 bit sign, 5 bits exponent (bias 15), 10 bits fraction.
-fn f16_to_f32(bits: u16) -> f32 {
-    let (exponent, fraction) = (bits >> 10 & 31, bits & 1023);
-    let magnitude = match exponent {
-        0 => f32::from(fraction) / (1 << 24) as f32,
-        31 if fraction == 0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => f32::from_bits((u32::from(exponent) + 112) << 23 | u32::from(fraction) << 13),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
-}
-
-/// Writes a file of F32 tensors: metadata and tensors in the order given, so that equal models are equal bytes.
-pub(crate) fn write(metadata: Map<String, Value>, tensors: &[Weight]) -> Result<Vec<u8>> {
+/// Writes a file: metadata and tensors in the order given, so that equal models are equal bytes.
+pub(crate) fn write(
+    metadata: Map<String, Value>,
+    tensors: &[Weight],
+    storage: Storage,
+) -> Result<Vec<u8>> {
+    let mut stored = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        stored.extend(store(tensor, storage)?);
+    }
     let mut header = Map::new();
     header.insert(METADATA.into(), metadata.into());
     let mut end = 0;
-    for Weight { name, shape, values } in tensors {
+    for Stored { name, shape, dtype, bytes } in &stored {
         let start = end;
-        end += size_of_val(values.as_slice());
-        let info = json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]});
+        end += bytes.len();
+        let info =
+            json!({"dtype": dtype.to_string(), "shape": shape, "data_offsets": [start, end]});
         if header.insert(name.clone(), info).is_some() {
             bail!(File, "expected weights of different names, got two named {name:?}");
         }
@@ -211,38 +230,13 @@ pub(crate) fn write(metadata: Map<String, Value>, tensors: &[Weight]) -> Result<
     let mut file = Vec::with_capacity(8 + header.len() + end);
     file.extend((header.len() as u64).to_le_bytes());
     file.extend(header);
-    for value in tensors.iter().flat_map(|tensor| &tensor.values) {
-        file.extend(value.to_le_bytes());
-    }
+    stored.iter().for_each(|tensor| file.extend(&tensor.bytes));
     Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_precision_is_ieee_754() {
-        for (bits, value) in [
-            (0x0000, 0.0),
-            (0x0001, 2.0_f32.powi(-24)),
-            (0x03ff, 1023.0 * 2.0_f32.powi(-24)),
-            (0x0400, 2.0_f32.powi(-14)),
-            (0x3555, 0.333_251_95),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0xfc00, f32::NEG_INFINITY),
-        ] {
-            assert_eq!(f16_to_f32(bits), value, "{bits:#06x}");
-        }
-        assert!(f16_to_f32(0x7e00).is_nan());
-        assert!(f16_to_f32(0x8000).is_sign_negative());
-        // Between zero and infinity the bits count upwards, and so must the values.
-        for bits in 0..0x7c00 {
-            assert!(f16_to_f32(bits) < f16_to_f32(bits + 1), "{bits:#06x}");
-        }
-    }
 
     #[test]
     fn every_float_dtype_is_read() {
@@ -254,6 +248,6 @@ mod tests {
         assert_eq!(decode(Dtype::F16, &half).unwrap(), [value]);
         assert_eq!(decode(Dtype::BF16, &brain).unwrap(), [value]);
         let error = decode(Dtype::I64, &[0; 8]).unwrap_err().to_string();
-        assert_eq!(error, "expected dtype F32, F16, BF16 or F64, got I64");
+        assert_eq!(error, "expected dtype F32, F16, BF16, F64 or I8, got I64");
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::Logs;
 use super::trainer::{Best, FitOptions, Trainer};
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::file::{Weight, container};
+use crate::file::{Storage, Weight, container};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 
@@ -56,7 +56,7 @@ impl Trainer {
             "best_accuracy": json!(self.best().map(|best| best.accuracy)).to_string(),
         });
         let metadata = metadata.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
-        container::write(metadata, &tensors)
+        container::write(metadata, &tensors, Storage::F32)
     }
 
     /// Goes on from a [`Self::checkpoint`]: gives `model` its weights back, and a trainer that ends as the one that

@@ -1,6 +1,7 @@
 //! The native command: trains a network on folders of pictures, and uses what it made.
 
 mod calibrate;
+mod convert;
 mod data;
 mod evaluate;
 mod options;
@@ -32,6 +33,7 @@ enum Command {
     Train(Box<options::Args>),
     Evaluate(evaluate::Args),
     Calibrate(calibrate::Args),
+    Convert(convert::Args),
     Predict(predict::Args),
     Summary(summary::Args),
 }
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Summary(args) => summary::run(&args),
     };
