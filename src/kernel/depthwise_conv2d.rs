@@ -42,7 +42,7 @@ pub fn depthwise_conv2d_forward(
         let rows = part * each..(part * each + each).min(rows);
         Forward { s, x, kernel, bias, clamp, rows, out, scratch }
     });
-    parallel::for_each(parts, lanes::dispatch);
+    parallel::for_each(parts, |part| lanes::dispatch(part));
 }
 
 /// dout (n, oh, ow, c), kernel (kh, kw, c, 1) -> dx (n, h, w, c), overwritten.

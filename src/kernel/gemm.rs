@@ -89,7 +89,7 @@ pub fn multiply_add(
         let a = &a[part * each * k..(part * each + each).min(m) * k];
         Product { k, n, a, b, clamp, out, scratch }
     });
-    parallel::for_each(parts, lanes::dispatch);
+    parallel::for_each(parts, |part| lanes::dispatch(part));
 }
 
 struct Product<'a> {

@@ -21,7 +21,7 @@ pub fn max_pool_forward(s: &Window, x: &[f32], out: &mut [f32], indices: Option<
         out,
         indices: indices.as_mut().and_then(|indices| indices.next()),
     });
-    parallel::for_each(images, lanes::dispatch);
+    parallel::for_each(images, |part| lanes::dispatch(part));
 }
 
 /// dout (n, oh, ow, c), indices of the forward pass -> dx (n, h, w, c), overwritten.
@@ -53,7 +53,7 @@ pub fn average_pool_forward(s: &Window, x: &[f32], out: &mut [f32]) {
     debug_assert_eq!(out.len(), s.n * s.output_len());
     let images = x.chunks_exact(s.input_len()).zip(out.chunks_mut(s.output_len().max(1)));
     let images = images.map(|(x, out)| AveragePool { s, x, out });
-    parallel::for_each(images, lanes::dispatch);
+    parallel::for_each(images, |part| lanes::dispatch(part));
 }
 
 /// dout (n, oh, ow, c) -> dx (n, h, w, c), overwritten.

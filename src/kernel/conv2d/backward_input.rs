@@ -87,7 +87,7 @@ pub fn conv2d_backward_input(
         dx,
         scratch,
     });
-    parallel::for_each(parts, lanes::dispatch);
+    parallel::for_each(parts, |part| lanes::dispatch(part));
 }
 
 /// The rows `rows` of the n x h input rows; `dx` begins at the first of them.

@@ -67,7 +67,7 @@ pub fn conv2d_backward_kernel(
         sums,
         scratch,
     });
-    parallel::for_each(parts, lanes::dispatch);
+    parallel::for_each(parts, |part| lanes::dispatch(part));
 
     for (tap, out) in dkernel.chunks_exact_mut(s.oc).enumerate() {
         let at = 1 + tap / run * padded_run(s) + tap % run;

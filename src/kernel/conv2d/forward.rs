@@ -102,7 +102,7 @@ fn forward<const POOL: bool>(
         let rows = part * each..(part * each + each).min(rows);
         Forward::<POOL> { s, x, packed, clamp, h, w, rows, out, indices, scratch }
     });
-    parallel::for_each(parts, lanes::dispatch);
+    parallel::for_each(parts, |part| lanes::dispatch(part));
 }
 
 /// The rows `rows` of the n x `h` that are stored; `out` and `indices` begin at the first of them.
