@@ -74,13 +74,15 @@ mod tests {
 
     #[test]
     fn shapes() {
-        assert_eq!(factors(Schedule::Constant), [1.0; 5]);
-        let [a, b, c, d, e] = factors(Schedule::Cosine { warmup: 3.0 });
-        assert_eq!([a, b, c, d], [0.0, 1.0 / 3.0, 1.0, 0.5]);
-        assert!(e.abs() < 1e-6);
-        let [a, b, c, d, e] = factors(Schedule::OneCycle);
-        assert!((a - 0.04).abs() < 1e-6 && a < b && b < c && (c - 1.0).abs() < 1e-6);
-        assert!(d < c && (e - 1e-4).abs() < 1e-6);
+        let hold = |schedule: Schedule, expected: [f32; 5]| {
+            let factors = factors(schedule);
+            let close = factors.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6);
+            assert!(close, "{schedule:?}: {factors:?} instead of {expected:?}");
+        };
+        hold(Schedule::Constant, [1.0; 5]);
+        hold(Schedule::Cosine { warmup: 3.0 }, [0.0, 1.0 / 3.0, 1.0, 0.5, 0.0]);
+        // A third of the way up is a quarter of the height, halfway down is half of it.
+        hold(Schedule::OneCycle, [0.04, 0.04 + 0.96 * 0.25, 1.0, (1.0 + 1e-4) / 2.0, 1e-4]);
     }
 
     #[test]
