@@ -83,6 +83,11 @@ pub trait Layer: Any + Debug + Send + Sync {
         None
     }
 
+    /// The layer that does this one's work in inference, where a kernel is faster whose last digits are not training's.
+    fn for_inference(&self, _inputs: &[Vec<usize>]) -> Option<Arc<dyn Layer>> {
+        None
+    }
+
     /// What this layer keeps between calls, for a batch of `shapes.n`.
     fn memory(&self, _shapes: &Shapes) -> Memory {
         Memory::default()

@@ -36,6 +36,8 @@ pub struct Conv2D {
     pub kernel_initializer: Initializer,
     /// A 2 x 2 max pooling done in the same pass. The model sets it; no configuration names it.
     pub(super) pooled: bool,
+    /// Winograd's kernel instead of the direct sum. The model sets it for inference; no configuration names it.
+    pub(super) winograd: bool,
 }
 
 impl Conv2D {
@@ -50,6 +52,7 @@ impl Conv2D {
             activation: Activation::Linear,
             kernel_initializer: Initializer::GlorotUniform,
             pooled: false,
+            winograd: false,
         }
     }
 
@@ -74,6 +77,7 @@ impl Conv2D {
             kernel_initializer: config
                 .initializer("kernel_initializer", Initializer::GlorotUniform),
             pooled: false,
+            winograd: false,
         })
     }
 
@@ -142,8 +146,22 @@ impl Layer for Conv2D {
         linear.then(|| Arc::new(Self { use_bias: true, ..self.clone() }) as Arc<dyn Layer>)
     }
 
+    fn for_inference(&self, inputs: &[Vec<usize>]) -> Option<Arc<dyn Layer>> {
+        let s =
+            checked_window(inputs, self.filters, 1, self.kernel_size, self.strides, self.padding);
+        let faster = conv2d::winograd_applies(&s);
+        faster.then(|| Arc::new(Self { winograd: true, ..self.clone() }) as Arc<dyn Layer>)
+    }
+
     fn memory(&self, shapes: &Shapes) -> Memory {
         let s = self.window(shapes, shapes.n);
+        if self.winograd {
+            return Memory {
+                packed: conv2d::winograd_packed_len(&s),
+                scratch: conv2d::winograd_scratch_len(&s),
+                ..Memory::default()
+            };
+        }
         Memory {
             packed: conv2d::packed_len(&s),
             packed_backward: conv2d::packed_backward_len(&s),
@@ -161,6 +179,9 @@ impl Layer for Conv2D {
     fn prepare(&self, shapes: &Shapes, parameters: &[Parameter], state: &mut State) {
         let s = self.window(shapes, shapes.n);
         let bias = parameters.get(1).map(|bias| &bias.value[..]);
+        if self.winograd {
+            return conv2d::winograd_pack(&s, &parameters[0].value, bias, &mut state.packed);
+        }
         conv2d::pack(&s, &parameters[0].value, bias, &mut state.packed);
         if !state.packed_backward.is_empty() {
             conv2d::pack_backward(&s, &parameters[0].value, &mut state.packed_backward);
@@ -169,21 +190,19 @@ impl Layer for Conv2D {
 
     fn forward(&self, pass: Forward) {
         let s = self.window(pass.shapes, pass.n);
-        let (x, state) = (pass.inputs.get(0), pass.state);
-        if self.pooled {
-            let len = pass.output.len();
-            let indices = pass.training.then(|| &mut state.indices[..len]);
-            conv2d::conv2d_max_pool_forward(
-                &s,
-                x,
-                &state.packed,
-                self.clamp(),
-                pass.output,
-                indices,
-                pass.scratch,
-            );
-        } else {
-            conv2d::conv2d_forward(&s, x, &state.packed, self.clamp(), pass.output, pass.scratch);
+        let (x, packed, clamp) = (pass.inputs.get(0), &pass.state.packed[..], self.clamp());
+        let (out, scratch) = (pass.output, pass.scratch);
+        match (self.winograd, self.pooled) {
+            (true, true) => {
+                conv2d::conv2d_winograd_max_pool_forward(&s, x, packed, clamp, out, scratch)
+            }
+            (true, false) => conv2d::conv2d_winograd_forward(&s, x, packed, clamp, out, scratch),
+            (false, true) => {
+                let len = out.len();
+                let indices = pass.training.then(|| &mut pass.state.indices[..len]);
+                conv2d::conv2d_max_pool_forward(&s, x, packed, clamp, out, indices, scratch);
+            }
+            (false, false) => conv2d::conv2d_forward(&s, x, packed, clamp, out, scratch),
         }
     }
 

@@ -117,7 +117,9 @@ impl Plan {
                 inputs: draft.inputs.iter().map(|&value| shapes[value].clone()).collect(),
                 output: shapes[draft.output].clone(),
             };
-            let memory = draft.layer.memory(&own);
+            let faster = draft.layer.for_inference(&own.inputs).filter(|_| mode == Mode::Inference);
+            let layer = faster.unwrap_or(draft.layer);
+            let memory = layer.memory(&own);
             scratch = scratch.max(memory.scratch);
             operations.push(Operation {
                 node: draft.node,
@@ -126,8 +128,8 @@ impl Plan {
                 fold: draft.fold,
                 inputs: draft.inputs,
                 output: draft.output,
-                copies: draft.layer.traits().in_place && !shared,
-                layer: draft.layer,
+                copies: layer.traits().in_place && !shared,
+                layer,
                 state: State {
                     packed: vec![0.0; memory.packed],
                     saved: vec![0.0; if training { memory.saved } else { 0 }],

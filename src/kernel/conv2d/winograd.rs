@@ -1,5 +1,4 @@
 //! Winograd's convolution F(2 x 2, 3 x 3), for inference: 16 multiplications where the direct sum has 36.
-//! Tested and benched; no layer calls it yet, since its bits are not those of the direct sum.
 //!
 //! ```text
 //! for every tile of 2 x 2 outputs, d its 4 x 4 inputs:
