@@ -4,16 +4,24 @@
 //! out[y][x][o] = clamp(bias[o] + sum over ky, kx, c of x[y sh + ky - top][x sw + kx - left][c] kernel[ky][kx][c][o])
 //! ```
 //!
-//! [`forward`](conv2d_forward) is a matrix product over patches that are never copied out, the two backward passes
-//! follow the gradients that are not zero; each tells in its own file how.
+//! [`forward`](conv2d_forward) is a matrix product over patches that are never copied out. Of the two backward passes
+//! there are two kinds that give the same bits: those that follow the gradients that are not zero, and the dense ones,
+//! matrix products too, for gradients that have few zeros. Each tells in its own file how.
 
 mod backward_input;
+mod backward_input_dense;
 mod backward_kernel;
+mod backward_kernel_dense;
 mod forward;
 mod winograd;
 
 pub use backward_input::{conv2d_backward_input, pack_backward, packed_backward_len};
+pub use backward_input_dense::{
+    backward_input_dense_applies, conv2d_backward_input_dense, pack_backward_dense,
+    packed_backward_dense_len,
+};
 pub use backward_kernel::conv2d_backward_kernel;
+pub use backward_kernel_dense::conv2d_backward_kernel_dense;
 pub use forward::{conv2d_forward, conv2d_max_pool_forward, pack, packed_len};
 
 pub use winograd::{
@@ -25,7 +33,12 @@ use super::Window;
 
 /// Floats of scratch that any function here needs for `s`.
 pub fn scratch_len(s: &Window) -> usize {
-    let needs =
-        [forward::scratch_len(s), backward_input::scratch_len(s), backward_kernel::scratch_len(s)];
+    let needs = [
+        forward::scratch_len(s),
+        backward_input::scratch_len(s),
+        backward_input_dense::scratch_len(s),
+        backward_kernel::scratch_len(s),
+        backward_kernel_dense::scratch_len(s),
+    ];
     needs.into_iter().max().unwrap_or(0)
 }

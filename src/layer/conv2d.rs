@@ -86,6 +86,12 @@ impl Conv2D {
         checked_window(&shapes.inputs, self.filters, n, kernel, strides, self.padding)
     }
 
+    /// Whether the gradient comes with few zeros, as it does where neither a ReLU nor a max pooling has been.
+    fn dense_gradient(&self, s: &Window) -> bool {
+        let linear = self.activation == Activation::Linear && !self.pooled;
+        linear && conv2d::backward_input_dense_applies(s)
+    }
+
     fn clamp(&self) -> Clamp {
         self.activation.clamp().unwrap_or(Clamp::LINEAR)
     }
@@ -162,9 +168,13 @@ impl Layer for Conv2D {
                 ..Memory::default()
             };
         }
+        let packed_backward = match self.dense_gradient(&s) {
+            true => conv2d::packed_backward_dense_len(&s),
+            false => conv2d::packed_backward_len(&s),
+        };
         Memory {
             packed: conv2d::packed_len(&s),
-            packed_backward: conv2d::packed_backward_len(&s),
+            packed_backward,
             indices: if self.pooled { shapes.n * shapes.output_len() } else { 0 },
             scratch: conv2d::scratch_len(&s),
             ..Memory::default()
@@ -184,7 +194,11 @@ impl Layer for Conv2D {
         }
         conv2d::pack(&s, &parameters[0].value, bias, &mut state.packed);
         if !state.packed_backward.is_empty() {
-            conv2d::pack_backward(&s, &parameters[0].value, &mut state.packed_backward);
+            let pack = match self.dense_gradient(&s) {
+                true => conv2d::pack_backward_dense,
+                false => conv2d::pack_backward,
+            };
+            pack(&s, &parameters[0].value, &mut state.packed_backward);
         }
     }
 
@@ -212,6 +226,22 @@ impl Layer for Conv2D {
         if self.activation != Activation::Linear {
             activation_backward(self.activation, s.oc, None, pass.output, pass.doutput);
         }
+        let (kernel, bias) = pass.parameters.split_at_mut(1);
+        let dbias = bias.first_mut().map(|bias| &mut bias.gradient[..]);
+        let dkernel = kernel[0].trainable.then_some(&mut kernel[0].gradient[..]);
+        let dx = pass.dinputs.first_mut().filter(|dx| !dx.is_empty());
+        let dx = dx.map(|dx| &mut dx[..s.n * s.input_len()]);
+        let (x, packed, scratch) = (pass.inputs.get(0), &pass.state.packed_backward, pass.scratch);
+        if self.dense_gradient(&s) {
+            if let Some(dkernel) = dkernel {
+                let dout = &*pass.doutput;
+                conv2d::conv2d_backward_kernel_dense(&s, x, dout, dkernel, dbias, scratch);
+            }
+            if let Some(dx) = dx {
+                conv2d::conv2d_backward_input_dense(&s, pass.doutput, packed, dx, scratch);
+            }
+            return;
+        }
         let dout = match self.pooled {
             true => OutputGradient::MaxPooled {
                 dout: pass.doutput,
@@ -219,22 +249,11 @@ impl Layer for Conv2D {
             },
             false => OutputGradient::Full(pass.doutput),
         };
-        let (kernel, bias) = pass.parameters.split_at_mut(1);
-        if kernel[0].trainable {
-            let dbias = bias.first_mut().map(|bias| &mut bias.gradient[..]);
-            let x = pass.inputs.get(0);
-            conv2d::conv2d_backward_kernel(
-                &s,
-                x,
-                dout,
-                &mut kernel[0].gradient,
-                dbias,
-                pass.scratch,
-            );
+        if let Some(dkernel) = dkernel {
+            conv2d::conv2d_backward_kernel(&s, x, dout, dkernel, dbias, scratch);
         }
-        if let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) {
-            let dx = &mut dx[..s.n * s.input_len()];
-            conv2d::conv2d_backward_input(&s, dout, &pass.state.packed_backward, dx, pass.scratch);
+        if let Some(dx) = dx {
+            conv2d::conv2d_backward_input(&s, dout, packed, dx, scratch);
         }
     }
 }

@@ -74,6 +74,8 @@ pub fn cases() -> Vec<Case> {
         square(1, 32, 32, 64, 3, 2, 1),
         square(1, 28, 64, 128, 1, 1, 0),
         square(1, 32, 16, 16, 3, 1, 1),
+        square(8, 8, 96, 96, 3, 1, 1),
+        square(16, 4, 128, 128, 3, 1, 1),
     ] {
         cases.extend(full(s));
     }
@@ -206,6 +208,7 @@ fn full(s: Window) -> Vec<Case> {
     assert_close(&dkernel, &expected);
 
     let flop = flop(&s);
+    let dense = dense_backward(&s, &x, &kernel);
     let forward = {
         let (x, mut scratch) = (x.clone(), scratch.clone());
         move || conv2d_forward(&s, black_box(&x), &packed, Clamp::RELU, &mut out, &mut scratch)
@@ -221,10 +224,45 @@ fn full(s: Window) -> Vec<Case> {
         let dout = OutputGradient::Full(black_box(&dout));
         conv2d_backward_kernel(&s, &x, dout, &mut dkernel, None, &mut scratch);
     };
-    vec![
+    let mut cases = vec![
         Case { name: named("conv2d_forward", s), flop, run: Box::new(forward) },
         Case { name: named("conv2d_backward_input", s), flop, run: Box::new(backward_input) },
         Case { name: named("conv2d_backward_kernel", s), flop, run: Box::new(backward_kernel) },
+    ];
+    cases.extend(dense);
+    cases
+}
+
+/// The backward passes for a gradient without zeros.
+fn dense_backward(s: &Window, x: &[f32], kernel: &[f32]) -> [Case; 2] {
+    let (s, x) = (*s, x.to_vec());
+    let dout = values(s.n * s.output_len());
+    let mut packed = vec![0.0; packed_backward_dense_len(&s)];
+    pack_backward_dense(&s, kernel, &mut packed);
+    let mut scratch = vec![0.0; scratch_len(&s)];
+    let (mut dx, mut expected) = (vec![0.0; x.len()], vec![0.0; x.len()]);
+    conv2d_backward_input_dense(&s, &dout, &packed, &mut dx, &mut scratch);
+    naive::conv2d_backward_input(&s, &dout, kernel, &mut expected);
+    assert_close(&dx, &expected);
+    let (mut dkernel, mut expected) = (vec![0.0; kernel.len()], vec![0.0; kernel.len()]);
+    conv2d_backward_kernel_dense(&s, &x, &dout, &mut dkernel, None, &mut scratch);
+    naive::conv2d_backward_kernel(&s, &x, &dout, &mut expected, None);
+    assert_close(&dkernel, &expected);
+
+    let flop = flop(&s);
+    let backward_input = {
+        let (dout, mut scratch) = (dout.clone(), scratch.clone());
+        move || {
+            conv2d_backward_input_dense(&s, black_box(&dout), &packed, &mut dx, &mut scratch);
+        }
+    };
+    let backward_kernel = move || {
+        conv2d_backward_kernel_dense(&s, black_box(&x), &dout, &mut dkernel, None, &mut scratch);
+    };
+    let name = |what: &str| named(&format!("dense conv2d_backward_{what}"), s);
+    [
+        Case { name: name("input"), flop, run: Box::new(backward_input) },
+        Case { name: name("kernel"), flop, run: Box::new(backward_kernel) },
     ]
 }
 

@@ -81,6 +81,28 @@ impl Case {
         Results { out, pooled, indices, dx, dkernel, dbias }
     }
 
+    /// The dense kernels give the bits of those that leave the zeros out.
+    fn check_dense(&self, results: &Results) {
+        let s = &self.s;
+        let mut scratch = scratch(scratch_len(s));
+        let mut dbias = vec![f32::NAN; s.oc];
+        let dkernel = written(self.kernel.len(), |dkernel| {
+            let dbias = Some(&mut dbias[..]);
+            conv2d_backward_kernel_dense(s, &self.x, &self.dout, dkernel, dbias, &mut scratch);
+        });
+        assert_same(&dkernel, &results.dkernel[0], s.n * s.oh * s.ow);
+        assert_same(&dbias, &results.dbias[0], s.n * s.oh * s.ow);
+        if backward_input_dense_applies(s) {
+            let packed = written(packed_backward_dense_len(s), |packed| {
+                pack_backward_dense(s, &self.kernel, packed);
+            });
+            let dx = written(self.x.len(), |dx| {
+                conv2d_backward_input_dense(s, &self.dout, &packed, dx, &mut scratch);
+            });
+            assert_same(&dx, &results.dx[0], s.kh * s.kw * s.oc);
+        }
+    }
+
     /// The textbook's results, with the pooled gradient sent to `indices`.
     fn naive(&self, indices: &[u8]) -> Results {
         let s = &self.s;
@@ -109,6 +131,7 @@ impl Case {
 
     fn check(&self) {
         let fast = self.fast();
+        self.check_dense(&fast);
         let naive = self.naive(&fast.indices);
         let s = &self.s;
         assert_same(&fast.out, &naive.out, s.taps() + 1);
@@ -175,7 +198,11 @@ fn threads_change_no_bit() {
     let case = Case::new(window_3x3(3, 21, 5, 19), 6);
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-        pool.expect("a pool of threads").install(|| case.fast())
+        pool.expect("a pool of threads").install(|| {
+            let results = case.fast();
+            case.check_dense(&results);
+            results
+        })
     };
     let one = on(1);
     assert_eq!(one, on(2));

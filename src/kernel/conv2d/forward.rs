@@ -196,7 +196,7 @@ impl<const POOL: bool> Forward<'_, POOL> {
 
 /// The sums of `ROWS` outputs whose first taps are at `places`.
 #[inline(always)]
-fn tile<L: Lanes, const ROWS: usize>(
+pub(super) fn tile<L: Lanes, const ROWS: usize>(
     s: &Window,
     band: Band,
     panel: &[f32],
