@@ -7,7 +7,8 @@
 //! 1. The tile is the matrix product's. Its taps are neighbours in a row of the patch, kw pixels of c channels, so that
 //!    they are neighbours in the kernel too: sums stand in dkernel itself.
 //! 2. A band of the image passes by all tiles before the next. Small images come several to a band: a tile that is
-//!    loaded and stored for few outputs costs as much as their arithmetic.
+//!    loaded and stored for few outputs costs as much as their arithmetic. Where each output's first tap is stands in a
+//!    list, so that one loop runs over all: the ends of short rows are hard to foresee.
 //! 3. Each sum runs over images and places in order, whatever the band or the number of threads, which share out the
 //!    taps: the bits are those of [`conv2d_backward_kernel`](super::conv2d_backward_kernel).
 
@@ -30,9 +31,15 @@ fn at_once(s: &Window) -> (usize, usize) {
     (rows, if rows == s.oh { (BAND / image).clamp(1, s.n.max(1)) } else { 1 })
 }
 
+/// Outputs of a band at most.
+fn pixels(s: &Window) -> usize {
+    let (rows, images) = at_once(s);
+    images * rows * s.ow
+}
+
 fn part_len(s: &Window) -> usize {
     let (rows, images) = at_once(s);
-    images * band::scratch_len(s, rows, 0)
+    pixels(s) + images * band::scratch_len(s, rows, 0)
 }
 
 /// Floats of scratch.
@@ -78,15 +85,14 @@ struct BackwardKernel<'a> {
     scratch: &'a mut [f32],
 }
 
-/// A band, of one image or of several: `lines` output rows, `rows` of each image.
+/// A band of one image or of several.
 #[derive(Clone, Copy)]
-struct Lines<'a> {
+struct Outputs<'a> {
     x: &'a [f32],
-    /// Floats from an image to the next, and from a row to the next.
-    image: usize,
+    /// Floats from a row of `x` to the next.
     row: usize,
-    rows: usize,
-    lines: usize,
+    /// Where in `x` each output's first tap is, as the bits of a float.
+    places: &'a [f32],
     dout: &'a [f32],
 }
 
@@ -94,39 +100,52 @@ impl Kernel for BackwardKernel<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let s = self.s;
-        let (rows, images) = at_once(s);
+        let (at_once, images) = at_once(s);
         let taps = self.first..self.first + self.dkernel.len() / s.oc;
-        let bordered = part_len(s) / images;
+        let (places, scratch) = self.scratch.split_at_mut(pixels(s));
         for image in (0..s.n).step_by(images) {
             let count = images.min(s.n - image);
             let x = &self.x[image * s.input_len()..][..count * s.input_len()];
-            for top in (0..s.oh).step_by(rows) {
-                let bottom = (top + rows).min(s.oh);
+            for top in (0..s.oh).step_by(at_once) {
+                let rows = top..(top + at_once).min(s.oh);
+                let (x, row, next) = bands(s, x, rows.clone(), scratch);
+                let places = &mut places[..count * rows.len() * s.ow];
+                for (pixel, to) in places.iter_mut().enumerate() {
+                    let (line, at) = (pixel / s.ow, pixel % s.ow);
+                    let (image, y) = (line / rows.len(), line % rows.len());
+                    let place = image * next + y * s.sh * row + at * s.sw * s.c;
+                    *to = f32::from_bits(place as u32);
+                }
                 let dout = &self.dout[(image * s.oh + top) * s.ow * s.oc..];
-                let rows = bottom - top;
-                let lines = count * rows;
-                let lines = if bordered == 0 {
-                    let band = band(s, x, top..bottom, 0, &mut []);
-                    let (image, row) = (s.input_len(), band.row);
-                    Lines { x: band.values, image, row, rows, lines, dout }
-                } else {
-                    let scratch = &mut self.scratch[..count * bordered];
-                    let mut row = 0;
-                    for (i, out) in scratch.chunks_exact_mut(bordered).enumerate() {
-                        let x = &x[i * s.input_len()..][..s.input_len()];
-                        row = band(s, x, top..bottom, 0, out).row;
-                    }
-                    Lines { x: scratch, image: bordered, row, rows, lines, dout }
-                };
-                lines_of::<L>(s, lines, taps.clone(), self.dkernel);
+                let outputs = Outputs { x, row, places, dout };
+                add_all::<L>(s, outputs, taps.clone(), self.dkernel);
             }
         }
     }
 }
 
+/// The output rows `rows` of all images in `x`: the bands, and the floats to the next row and to the next image.
+fn bands<'a>(
+    s: &Window,
+    x: &'a [f32],
+    rows: Range<usize>,
+    scratch: &'a mut [f32],
+) -> (&'a [f32], usize, usize) {
+    let bordered = band::scratch_len(s, rows.len(), 0);
+    if bordered == 0 {
+        let band = band(s, x, rows, 0, scratch);
+        return (band.values, band.row, s.input_len());
+    }
+    let mut row = 0;
+    for (x, out) in x.chunks_exact(s.input_len()).zip(scratch.chunks_exact_mut(bordered)) {
+        row = band(s, x, rows.clone(), 0, out).row;
+    }
+    (scratch, row, bordered)
+}
+
 /// Adds the band's share to all tiles of the taps `taps`.
 #[inline(always)]
-fn lines_of<L: Lanes>(s: &Window, lines: Lines, taps: Range<usize>, dkernel: &mut [f32]) {
+fn add_all<L: Lanes>(s: &Window, outputs: Outputs, taps: Range<usize>, dkernel: &mut [f32]) {
     let run = s.kw * s.c;
     for column in (0..s.oc).step_by(V * L::N) {
         let columns = column..(column + V * L::N).min(s.oc);
@@ -135,12 +154,12 @@ fn lines_of<L: Lanes>(s: &Window, lines: Lines, taps: Range<usize>, dkernel: &mu
             let out = &mut dkernel[(tap - taps.start) * s.oc..];
             // Taps left in this row of the patch.
             let left = (run - tap % run).min(taps.end - tap);
-            let at = tap / run * lines.row + tap % run;
+            let at = tap / run * outputs.row + tap % run;
             if left >= R {
-                update::<L, R>(s, lines, at, columns.clone(), out);
+                add::<L, R>(s, outputs, at, columns.clone(), out);
                 tap += R;
             } else {
-                update::<L, 1>(s, lines, at, columns.clone(), out);
+                add::<L, 1>(s, outputs, at, columns.clone(), out);
                 tap += 1;
             }
         }
@@ -149,9 +168,9 @@ fn lines_of<L: Lanes>(s: &Window, lines: Lines, taps: Range<usize>, dkernel: &mu
 
 /// `ROWS` taps, the first of them `at` past each output's place, in `columns`.
 #[inline(always)]
-fn update<L: Lanes, const ROWS: usize>(
+fn add<L: Lanes, const ROWS: usize>(
     s: &Window,
-    lines: Lines,
+    outputs: Outputs,
     at: usize,
     columns: Range<usize>,
     dkernel: &mut [f32],
@@ -161,30 +180,21 @@ fn update<L: Lanes, const ROWS: usize>(
         let from = dkernel[r * s.oc..][columns.clone()].chunks(L::N);
         sums.iter_mut().zip(from).for_each(|(sums, from)| *sums = L::load_part(from));
     }
-    let whole = columns.len() == V * L::N;
-    for line in 0..lines.lines {
-        let place = line / lines.rows * lines.image + line % lines.rows * s.sh * lines.row + at;
-        let dout = lines.dout[line * s.ow * s.oc..][..s.ow * s.oc].chunks_exact(s.oc);
-        for (x, dout) in dout.enumerate() {
-            let x = &lines.x[place + x * s.sw * s.c..][..ROWS];
-            let dout = &dout[columns.clone()];
-            let dout: [L; V] = std::array::from_fn(|v| {
-                if whole { L::load(&dout[v * L::N..]) } else { part(dout, v * L::N) }
-            });
-            for (x, sums) in x.iter().zip(&mut sums) {
-                let x = L::splat(*x);
-                sums.iter_mut().zip(dout).for_each(|(sum, dout)| *sum = x.mul_add(dout, *sum));
-            }
+    let (x, whole) = (&outputs.x[at..], columns.len() == V * L::N);
+    for (place, dout) in outputs.places.iter().zip(outputs.dout.chunks_exact(s.oc)) {
+        let dout = &dout[columns.clone()];
+        let dout: [L; V] = std::array::from_fn(|v| match whole {
+            true => L::load(&dout[v * L::N..]),
+            false => L::load_part(&dout[(v * L::N).min(dout.len())..]),
+        });
+        let x = &x[place.to_bits() as usize..][..ROWS];
+        for (x, sums) in x.iter().zip(&mut sums) {
+            let x = L::splat(*x);
+            sums.iter_mut().zip(dout).for_each(|(sum, dout)| *sum = x.mul_add(dout, *sum));
         }
     }
     for (r, sums) in sums.iter().enumerate() {
         let to = dkernel[r * s.oc..][columns.clone()].chunks_mut(L::N);
         sums.iter().zip(to).for_each(|(sums, to)| sums.store_part(to));
     }
-}
-
-/// What is there of the vector at `from`.
-#[inline(always)]
-fn part<L: Lanes>(values: &[f32], from: usize) -> L {
-    L::load_part(&values[from.min(values.len())..])
 }
