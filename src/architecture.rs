@@ -9,9 +9,8 @@ mod keras;
 mod pets;
 
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::json;
+use crate::json::{self, Places};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
 
 /// The most layers an architecture may have.
 pub const MAX_LAYERS: usize = 1000;
@@ -177,13 +176,13 @@ impl Architecture {
         if self.layers.is_empty() || self.layers.len() > MAX_LAYERS {
             bail!(Architecture, "expected 1 to {MAX_LAYERS} layers, got {}", self.layers.len());
         }
-        let mut names = BTreeSet::new();
+        let mut names = Places::default();
         let mut used = vec![false; self.layers.len()];
         for (i, layer) in self.layers.iter().enumerate() {
             check_name(&format!("layer {i}"), &layer.name)?;
             let name = &layer.name;
             check_name(&format!("the class of layer {name}"), &layer.class_name)?;
-            if !names.insert(name) {
+            if !names.insert(name, i) {
                 bail!(Architecture, "expected layer names to differ, got two layers named {name}");
             }
             if layer.inputs.is_empty() || layer.inputs.len() > MAX_INPUTS {
@@ -231,13 +230,16 @@ fn check_name(what: &str, name: &str) -> Result<()> {
 
 /// Gives nameless layers the names Keras would: the class in snake case, then `_1`, `_2`, ... Every config has its name.
 fn name_layers(layers: &mut [LayerSpec]) {
-    let mut taken: BTreeSet<String> = layers.iter().map(|layer| layer.name.clone()).collect();
+    let mut taken = Places::default();
+    for layer in layers.iter() {
+        taken.insert(&layer.name, 0);
+    }
     for layer in layers {
         if layer.name.is_empty() {
             let base = snake_case(&layer.class_name);
             let mut number = 0;
             layer.name = base.clone();
-            while !taken.insert(layer.name.clone()) {
+            while !taken.insert(&layer.name, 0) {
                 number += 1;
                 layer.name = format!("{base}_{number}");
             }

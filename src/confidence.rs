@@ -9,10 +9,10 @@
 //! In a model file: metadata `confidence`, JSON `{"temperature": .., "threshold": ..}`, and with a threshold the tensors
 //! `confidence/mean` (d) and `confidence/whitening` (d, d), lower triangular.
 
-use serde::{Deserialize, Serialize};
-
-use crate::error::{Error, ErrorKind, Result, bail};
+use crate::error::{Result, bail};
 use crate::file::{ModelFile, Weight};
+use crate::json;
+use serde_json::Value;
 
 /// The most features whose covariance is kept: it takes their square.
 pub const MAX_FEATURES: usize = 512;
@@ -40,14 +40,6 @@ pub struct Familiarity {
     pub threshold: f32,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    temperature: Option<f32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    threshold: Option<f32>,
-}
-
 impl Confidence {
     /// Takes what a file says out of it, so that only the network's weights remain.
     ///
@@ -60,8 +52,19 @@ impl Confidence {
         };
         let (mean, whitening) = (take(MEAN), take(WHITENING));
         let Some(text) = file.metadata.remove(KEY) else { return Ok(Self::default()) };
-        let Stored { temperature, threshold } = serde_json::from_str(&text)
-            .map_err(|error| Error::new(ErrorKind::File, format!("{KEY}: {error}")))?;
+        let stated = match json::parse(&text) {
+            Ok(Value::Object(stated)) => stated,
+            Ok(_) => bail!(File, "{KEY}: expected a JSON object, got other JSON"),
+            Err(error) => bail!(File, "{KEY}: {error}"),
+        };
+        let number = |key: &str| match stated.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(number) => Ok(Some(number as f32)),
+                None => bail!(File, "{KEY}: {key}: expected a number, got {value}"),
+            },
+        };
+        let (temperature, threshold) = (number("temperature")?, number("threshold")?);
         for (name, value) in [("temperature", temperature), ("threshold", threshold)] {
             if let Some(value) = value.filter(|value| !(*value > 0.0 && value.is_finite())) {
                 bail!(File, "{KEY}: {name}: expected a number above 0, got {value}");
@@ -93,13 +96,16 @@ impl Confidence {
     /// Writes it into a file: the counterpart of [`Self::take_from`].
     pub fn put_into(&self, file: &mut ModelFile) {
         let threshold = self.familiarity.as_ref().map(|familiarity| familiarity.threshold);
-        let stored = Stored { temperature: self.temperature, threshold };
-        if stored.temperature.is_none() && threshold.is_none() {
+        let stated = [("temperature", self.temperature), ("threshold", threshold)];
+        // A number cannot fail to be written.
+        let entry = |(key, number): &(&str, Option<f32>)| {
+            number.map(|x| format!("\"{key}\":{}", serde_json::to_string(&x).unwrap_or_default()))
+        };
+        let entries: Vec<String> = stated.iter().filter_map(entry).collect();
+        if entries.is_empty() {
             return;
         }
-        // Two numbers cannot fail to be written.
-        let text = serde_json::to_string(&stored).unwrap_or_default();
-        file.metadata.insert(KEY.into(), text);
+        file.metadata.insert(KEY.into(), format!("{{{}}}", entries.join(",")));
         if let Some(Familiarity { mean, whitening, .. }) = &self.familiarity {
             let d = mean.len();
             let tensor = |name: &str, shape, values: &[f32]| Weight {

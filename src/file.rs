@@ -20,15 +20,16 @@
 //! and the header's JSON. The caps are the constants of this module and of [`crate::architecture`].
 
 pub(crate) mod container;
+mod metadata;
 mod storage;
 
 use crate::architecture::Architecture;
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::image::Input;
-use crate::json;
+use crate::image::{Input, Resize};
+use crate::json::{self, Places, Reader};
 use container::Container;
+pub use metadata::Metadata;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
 pub use storage::Storage;
 
 /// What the metadata call this format.
@@ -41,6 +42,8 @@ pub const MAX_FILE: usize = 1 << 30;
 pub const MAX_HEADER: usize = 4 << 20;
 /// The most tensors in a model file.
 pub const MAX_TENSORS: usize = 10_000;
+/// The most entries of metadata.
+pub const MAX_METADATA: usize = 1000;
 /// The most dimensions of a tensor.
 pub const MAX_RANK: usize = 8;
 /// The most labels.
@@ -73,7 +76,7 @@ pub struct ModelFile {
     /// Every layer's weights, in the order in which they are written.
     pub weights: Vec<Weight>,
     /// Metadata that this version does not know, kept as they came.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Metadata,
 }
 
 impl ModelFile {
@@ -141,13 +144,15 @@ impl ModelFile {
             ("version", VERSION.to_string()),
             ("architecture", self.architecture.to_json().to_string()),
             ("labels", labels.to_string()),
-            ("input", input_json(&self.input)?),
+            ("input", input_json(&self.input)),
             ("training", Value::from(self.training.clone()).to_string()),
         ] {
             metadata.insert(key.into(), value.into());
         }
-        for (key, value) in &self.metadata {
-            metadata.entry(key.as_str()).or_insert_with(|| value.as_str().into());
+        for (key, value) in self.metadata.iter() {
+            if !metadata.contains_key(key) {
+                metadata.insert(key.into(), value.into());
+            }
         }
         container::write(metadata, &self.weights, storage)
     }
@@ -157,20 +162,26 @@ impl ModelFile {
     /// # Errors
     /// File: a weight is missing, has another shape, or is there without being asked for.
     pub fn take_weights(&self, expected: &[(&str, &[usize])]) -> Result<Vec<Vec<f32>>> {
-        let mut found: BTreeMap<&str, &Weight> =
-            self.weights.iter().map(|weight| (weight.name.as_str(), weight)).collect();
+        let mut places = Places::default();
+        for (i, weight) in self.weights.iter().enumerate() {
+            places.insert(&weight.name, i);
+        }
+        let mut is_taken = vec![false; self.weights.len()];
         let mut values = Vec::with_capacity(expected.len());
         for &(name, shape) in expected {
-            let Some(weight) = found.remove(name) else {
+            let Some(i) = places.get(name).filter(|&i| !is_taken[i]) else {
                 bail!(File, "expected a tensor {name:?} of shape {shape:?}, got none");
             };
+            let weight = &self.weights[i];
             if weight.shape != shape {
                 let got = &weight.shape;
                 bail!(File, "tensor {name:?}: expected shape {shape:?}, got {got:?}");
             }
+            is_taken[i] = true;
             values.push(weight.values.clone());
         }
-        match found.keys().next() {
+        let left = self.weights.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
+        match left.map(|(weight, _)| &weight.name).min() {
             Some(name) => {
                 bail!(File, "expected the weights of the architecture, got {name:?} as well")
             }
@@ -183,7 +194,7 @@ impl ModelFile {
         if self.labels.is_empty() || self.labels.len() > MAX_LABELS {
             bail!(File, "expected 1 to {MAX_LABELS} labels, got {}", self.labels.len());
         }
-        let mut labels = BTreeSet::new();
+        let mut labels = Places::default();
         for label in &self.labels {
             if label.is_empty() || label.len() > MAX_LABEL || label.chars().any(char::is_control) {
                 let start: String = label.chars().take(40).collect();
@@ -193,7 +204,7 @@ impl ModelFile {
                     label.len()
                 );
             }
-            if !labels.insert(label) {
+            if !labels.insert(label, 0) {
                 bail!(File, "expected labels to differ, got {label:?} twice");
             }
         }
@@ -208,9 +219,9 @@ impl ModelFile {
         if !rescale.is_normal() {
             bail!(File, "input: expected rescale to be a number other than 0, got {rescale}");
         }
-        let mut names = BTreeSet::new();
+        let mut names = Places::default();
         for Weight { name, shape, values } in &self.weights {
-            if !names.insert(name) {
+            if !names.insert(name, 0) {
                 bail!(File, "expected weights of different names, got two named {name:?}");
             }
             if shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side)) != Some(values.len())
@@ -230,7 +241,7 @@ impl ModelFile {
 }
 
 /// Takes an entry that has to be there.
-fn require(metadata: &mut BTreeMap<String, String>, key: &str) -> Result<String> {
+fn require(metadata: &mut Metadata, key: &str) -> Result<String> {
     metadata.remove(key).ok_or_else(|| {
         Error::new(ErrorKind::File, format!("expected {key:?} in the metadata, got none"))
     })
@@ -245,32 +256,68 @@ fn read_object(key: &str, text: &str) -> Result<Map<String, Value>> {
 }
 
 fn read_labels(text: &str) -> Result<Vec<String>> {
-    serde_json::from_str(text).map_err(|error| {
-        let expected = "labels: expected a JSON list of strings";
-        Error::new(ErrorKind::File, format!("{expected}, got {error}"))
-    })
+    let mut labels = Vec::new();
+    let mut reader = Reader::new(text);
+    let read = reader.list("a list", &mut |reader| {
+        labels.push(reader.string("a string")?);
+        Ok(())
+    });
+    match read.and_then(|()| reader.end()) {
+        Ok(()) => Ok(labels),
+        Err(error) => bail!(File, "labels: expected a JSON list of strings, got {error}"),
+    }
 }
 
 /// The stated input, its size filled in from the architecture. A key that is not known would change what the network
 /// sees, so it is refused.
 fn read_input(text: Option<&str>, [h, w, c]: [usize; 3]) -> Result<Input> {
     const KEYS: [&str; 5] = ["height", "width", "channels", "resize", "rescale"];
-    let mut input = read_object("input", text.unwrap_or("{}"))?;
-    if let Some(key) = input.keys().find(|key| !KEYS.contains(&key.as_str())) {
-        let start: String = key.chars().take(40).collect();
-        bail!(File, "input: expected {}, got {start:?}", KEYS.join(", "));
+    let mut input = Input { channels: c, ..Input::rgb(h, w) };
+    for (key, value) in &read_object("input", text.unwrap_or("{}"))? {
+        let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+        let resize = match value.as_str() {
+            Some("squash") => Some(Resize::Squash),
+            Some("crop") => Some(Resize::Crop),
+            _ => None,
+        };
+        let fits = match key.as_str() {
+            "height" => size.map(|size| input.height = size),
+            "width" => size.map(|size| input.width = size),
+            "channels" => size.map(|size| input.channels = size),
+            "resize" => resize.map(|resize| input.resize = resize),
+            "rescale" => value.as_f64().map(|rescale| input.rescale = rescale as f32),
+            _ => {
+                let start: String = key.chars().take(40).collect();
+                bail!(File, "input: expected {}, got {start:?}", KEYS.join(", "));
+            }
+        };
+        if fits.is_none() {
+            let expected = match key.as_str() {
+                "resize" => "\"squash\" or \"crop\"",
+                "rescale" => "a number",
+                _ => "a whole number",
+            };
+            bail!(
+                File,
+                "input: expected {}, got for {key} not {expected} but {value}",
+                KEYS.join(", ")
+            );
+        }
     }
-    for (key, side) in [("height", h), ("width", w), ("channels", c)] {
-        input.entry(key).or_insert_with(|| side.into());
-    }
-    serde_json::from_value(input.into()).map_err(|error| {
-        Error::new(ErrorKind::File, format!("input: expected {}, got {error}", KEYS.join(", ")))
-    })
+    Ok(input)
 }
 
-fn input_json(input: &Input) -> Result<String> {
-    serde_json::to_string(input)
-        .map_err(|error| Error::new(ErrorKind::File, format!("input: cannot be written: {error}")))
+fn input_json(input: &Input) -> String {
+    let Input { height, width, channels, resize, rescale } = input;
+    let resize = match resize {
+        Resize::Squash => "squash",
+        Resize::Crop => "crop",
+    };
+    // JSON's shortest form of an f32; it was checked to be a number.
+    let rescale = serde_json::to_string(rescale).unwrap_or_default();
+    format!(
+        r#"{{"height":{height},"width":{width},"channels":{channels},"resize":"{resize}","rescale":{rescale}}}"#
+    )
 }
 
 /// `sequential/conv2d/kernel` -> `conv2d/kernel`: Keras leads the weights' paths of some models by the model's name.

@@ -1,120 +1,81 @@
 //! JSON from strangers: like `serde_json::from_str`, but an object that says the same key twice is refused, since two
 //! readers of such a file may see two different models, and so is a text of more than [`MAX_JSON`] bytes, since a
-//! [`Value`] takes some 40 times the memory of the shortest text for it. serde_json itself caps nesting at 128 levels.
+//! [`Value`] takes some 40 times the memory of the shortest text for it.
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use std::collections::BTreeMap;
-use std::fmt;
+mod reader;
+
+pub(crate) use reader::{Read, Reader};
+use serde_json::Value;
+
+/// A JSON object.
+pub(crate) type Map = serde_json::Map<String, Value>;
 
 /// The most bytes of JSON that is read as a [`Value`].
 pub(crate) const MAX_JSON: usize = 2 << 20;
 
-/// Parses `text`; the error is serde_json's own, with line and column.
-pub(crate) fn parse(text: &str) -> serde_json::Result<Value> {
+/// Parses `text`; the error says line and column.
+pub(crate) fn parse(text: &str) -> Read<Value> {
     if text.len() > MAX_JSON {
-        return Err(Error::custom(format!("{} bytes, more than {MAX_JSON}", text.len())));
+        return Err(format!("{} bytes, more than {MAX_JSON}", text.len()));
     }
-    serde_json::from_str::<Strict>(text).map(|strict| strict.0)
+    let mut reader = Reader::new(text);
+    let value = reader.value()?;
+    reader.end()?;
+    Ok(value)
 }
 
 /// Says that `key` stands twice in one object.
-pub(crate) fn twice<E: Error>(key: &str) -> E {
+pub(crate) fn twice(key: &str) -> String {
     let start: String = key.chars().take(64).collect();
-    E::custom(format!("key {start:?} twice in one object"))
+    format!("key {start:?} twice in one object")
 }
 
-/// An object of strings that holds no key twice.
+/// An object of `entries`, in their order.
+pub(crate) fn from_entries(entries: Vec<(&str, Value)>) -> Map {
+    let mut map = Map::new();
+    for (key, value) in entries {
+        map.insert(key.into(), value);
+    }
+    map
+}
+
+/// A [`Map`] of keys and values: what `json!` makes, by far less code.
+macro_rules! object {
+    ($($key:literal: $value:expr),* $(,)?) => {
+        $crate::json::from_entries(vec![$(($key, serde_json::Value::from($value))),*])
+    };
+}
+pub(crate) use object;
+
+/// An object of one of Keras's classes, as Keras writes it.
+pub(crate) fn keras_object(module: &str, class_name: &str, config: Map) -> Value {
+    let object = object! {
+        "module": module,
+        "class_name": class_name,
+        "config": config,
+        "registered_name": Value::Null,
+    };
+    object.into()
+}
+
+/// Names of which none is there twice, each with its place in a list. A JSON object does the work: std's maps would come
+/// into the wasm beside it.
 #[derive(Default)]
-pub(crate) struct Strings(pub BTreeMap<String, String>);
+pub(crate) struct Places(Map);
 
-impl<'de> Deserialize<'de> for Strings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(StringsVisitor)
-    }
-}
-
-struct StringsVisitor;
-
-impl<'de> Visitor<'de> for StringsVisitor {
-    type Value = Strings;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Strings, A::Error> {
-        let mut map = BTreeMap::new();
-        while let Some((key, value)) = entries.next_entry::<String, String>()? {
-            if map.contains_key(&key) {
-                return Err(twice(&key));
-            }
-            map.insert(key, value);
+impl Places {
+    /// Whether `name` is new, and then takes `place`.
+    pub fn insert(&mut self, name: &str, place: usize) -> bool {
+        let is_new = !self.0.contains_key(name);
+        if is_new {
+            self.0.insert(name.into(), place.into());
         }
-        Ok(Strings(map))
-    }
-}
-
-/// A [`Value`] none of whose objects holds a key twice.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Strict)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
+        is_new
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number not finite"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Strict(value)) = seq.next_element()? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let Strict(value) = entries.next_value()?;
-            if map.contains_key(&key) {
-                return Err(twice(&key));
-            }
-            map.insert(key, value);
-        }
-        Ok(Value::Object(map))
+    /// The place of `name`.
+    pub fn get(&self, name: &str) -> Option<usize> {
+        self.0.get(name).and_then(Value::as_u64).map(|place| place as usize)
     }
 }
 
@@ -130,9 +91,74 @@ mod tests {
     }
 
     #[test]
+    fn takes_and_refuses_what_serde_json_does() {
+        for text in [
+            "",
+            " ",
+            "nul",
+            "nulll",
+            "tru",
+            "-",
+            "01",
+            "-0",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "1e5",
+            "1E-7",
+            "-1.5e+300",
+            "1e400",
+            "1-2",
+            "9007199254740993",
+            "1.0000000116860974e-7",
+            "\"a",
+            "\"\\\"",
+            "\"\\\"\"",
+            "\"\\\\\"",
+            "\"\\u00e9\\ud83d\\ude00\"",
+            "\"\\ud83d\"",
+            "\"\\x\"",
+            "\"a\nb\"",
+            "[",
+            "]",
+            "[1",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[1]]",
+            "{",
+            "}",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{1:1}",
+            "{\"a\" 1}",
+            "{\"a\":1 \"b\":2}",
+            " [ { } , [ ] , true , false , null ] ",
+            "\u{a0}1",
+            "\u{feff}1",
+            "\"é\u{7f}\"",
+            "NaN",
+            "Infinity",
+        ] {
+            let theirs = serde_json::from_str::<super::Value>(text);
+            assert_eq!(parse(text).ok(), theirs.ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn says_where() {
+        assert_eq!(parse("{\"a\":\n [1, x]}").unwrap_err(), "expected value at line 2 column 6");
+        assert_eq!(parse("[1 2]").unwrap_err(), "expected , or ] at line 1 column 4");
+    }
+
+    #[test]
     fn refuses_a_key_said_twice() {
         for text in [r#"{"a": 1, "a": 1}"#, r#"[{"b": {"a": 1, "c": 2, "a": 3}}]"#] {
-            let message = parse(text).unwrap_err().to_string();
+            let message = parse(text).unwrap_err();
             assert!(message.contains(r#"key "a" twice"#), "{message}");
         }
     }
@@ -140,14 +166,14 @@ mod tests {
     #[test]
     fn refuses_a_long_text() {
         let long = format!("[{}1]", "1,".repeat(super::MAX_JSON / 2));
-        assert!(parse(&long).unwrap_err().to_string().contains("more than 2097152"));
+        assert!(parse(&long).unwrap_err().contains("more than 2097152"));
     }
 
     #[test]
     fn refuses_deep_nesting() {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
             let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
-            assert!(parse(&deep).unwrap_err().to_string().contains("recursion limit"));
+            assert!(parse(&deep).unwrap_err().contains("recursion limit"));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! everything a step computes lives in buffers that the model planned, so that a step allocates nothing.
 
 use std::any::Any;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -48,7 +48,7 @@ pub use separable_conv2d::SeparableConv2D;
 pub use zero_padding2d::ZeroPadding2D;
 
 /// A layer: configuration, shapes, and the two ways through it.
-pub trait Layer: Any + Debug + Send + Sync {
+pub trait Layer: Any + Send + Sync {
     /// Keras's name of the class: `Conv2D`.
     fn class_name(&self) -> &'static str;
 
@@ -106,6 +106,13 @@ pub trait Layer: Any + Debug + Send + Sync {
 
     /// Computes the gradients of inputs and weights from that of the output.
     fn backward(&self, pass: Backward);
+}
+
+/// Its class and configuration. Not each layer's own, which would all come into the wasm.
+impl Debug for dyn Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.class_name(), Value::Object(self.config()))
+    }
 }
 
 /// How a layer's buffers relate.

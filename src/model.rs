@@ -4,7 +4,6 @@
 //! layers with activations split off or fused, and every buffer allocated, for one batch size and one [`Mode`].
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::architecture::{Architecture, LayerInput, LayerSpec};
 use crate::error::{Result, bail};
-use crate::file::{ModelFile, Weight};
+use crate::file::{Metadata, ModelFile, Weight};
 use crate::image::Input;
 use crate::kernel::activation::Activation;
 use crate::layer::{self, ActivationLayer, Layer, Parameter};
@@ -144,7 +143,7 @@ impl Model {
             input: input.clone(),
             training,
             weights: weights.collect(),
-            metadata: BTreeMap::new(),
+            metadata: Metadata::default(),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use super::{Architecture, LayerInput, LayerSpec, MAX_INPUTS, MAX_LAYERS, check_name};
 use crate::error::{Result, bail};
-use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::json::{Places, keras_object, object};
+use serde_json::{Map, Value};
 
 /// Reads a Sequential or Functional model.
 pub(super) fn read(model: &Value) -> Result<Architecture> {
@@ -178,9 +178,9 @@ fn read_functional(
 ) -> Result<Architecture> {
     let input = only_endpoint(name, "input", config.get("input_layers"))?;
     let output = only_endpoint(name, "output", config.get("output_layers"))?;
-    let mut index = BTreeMap::new();
+    let mut index = Places::default();
     for (i, layer) in layers.iter().enumerate() {
-        if index.insert(layer.name, i).is_some() {
+        if !index.insert(layer.name, i) {
             bail!(
                 Architecture,
                 "expected layer names to differ, got two layers named {}",
@@ -195,7 +195,7 @@ fn read_functional(
             );
         }
     }
-    let input_shape = match index.get(input).map(|&i| &layers[i]) {
+    let input_shape = match index.get(input).map(|i| &layers[i]) {
         Some(layer) if layer.is_input() => image_shape(name, layer.batch_shape())?,
         _ => bail!(Architecture, "model {name}: expected an InputLayer named {input:?}, got none"),
     };
@@ -205,7 +205,7 @@ fn read_functional(
     let mut feeds = vec![Vec::new(); layers.len()];
     for (i, layer) in layers.iter().enumerate().filter(|(_, layer)| !layer.is_input()) {
         for other in layer.inbound()? {
-            let Some(&j) = index.get(other) else {
+            let Some(j) = index.get(other) else {
                 bail!(
                     Architecture,
                     "layer {}: expected a layer of this model as input, got {other:?}",
@@ -222,10 +222,11 @@ fn read_functional(
 
     // Topological order, the file's own order where it is one.
     let mut waits: Vec<usize> = takes.iter().map(Vec::len).collect();
-    let mut ready: BTreeSet<usize> = (0..layers.len()).filter(|&i| waits[i] == 0).collect();
+    let mut ready: Vec<bool> = waits.iter().map(|&waits| waits == 0).collect();
     let mut place = vec![LayerInput::Model; layers.len()];
     let mut specs = Vec::new();
-    while let Some(i) = ready.pop_first() {
+    while let Some(i) = ready.iter().position(|&ready| ready) {
+        ready[i] = false;
         if !layers[i].is_input() {
             place[i] = LayerInput::Layer(specs.len());
             specs.push(layers[i].spec(takes[i].iter().map(|&j| place[j]).collect()));
@@ -233,7 +234,7 @@ fn read_functional(
         for &j in &feeds[i] {
             waits[j] -= 1;
             if waits[j] == 0 {
-                ready.insert(j);
+                ready[j] = true;
             }
         }
     }
@@ -326,57 +327,64 @@ pub(super) fn write(architecture: &Architecture) -> Value {
     while taken(&input) {
         input.push_str("_0");
     }
-    let batch_shape = json!([null, h, w, c]);
-    let mut layers = vec![json!({
-        "module": "keras.layers",
-        "class_name": "InputLayer",
-        "config": {"batch_shape": batch_shape, "dtype": "float32", "sparse": false, "name": input},
-        "registered_name": null,
-    })];
+    let batch_shape = Value::from(vec![Value::Null, h.into(), w.into(), c.into()]);
+    let input_config = object! {
+        "batch_shape": batch_shape.clone(),
+        "dtype": "float32",
+        "sparse": false,
+        "name": input.as_str(),
+    };
+    let mut layers = vec![keras_object("keras.layers", "InputLayer", input_config)];
     for layer in &architecture.layers {
-        layers.push(json!({
-            "module": "keras.layers",
-            "class_name": layer.class_name,
-            "config": layer.config,
-            "registered_name": null,
-        }));
+        layers.push(keras_object("keras.layers", &layer.class_name, layer.config.clone()));
     }
     if architecture.is_sequential() {
-        return json!({
-            "module": "keras",
-            "class_name": "Sequential",
-            "config": {"name": architecture.name, "trainable": true, "layers": layers, "build_input_shape": batch_shape},
-            "registered_name": null,
-        });
+        let config = object! {
+            "name": architecture.name.as_str(),
+            "trainable": true,
+            "layers": layers,
+            "build_input_shape": batch_shape,
+        };
+        return keras_object("keras", "Sequential", config);
     }
     let names: Vec<&str> = std::iter::once(input.as_str())
         .chain(architecture.layers.iter().map(|l| l.name.as_str()))
         .collect();
+    let history = |name: &str| Value::from(vec![Value::from(name), 0.into(), 0.into()]);
     let tensor = |from: &LayerInput| {
         // Keras wants a shape here, but takes the tensor by its history and works the shape out.
-        let history = json!([names[from.value()], 0, 0]);
-        let config = json!({"shape": [null], "dtype": "float32", "keras_history": history});
-        json!({"class_name": "__keras_tensor__", "config": config})
+        let config = object! {
+            "shape": [Value::Null],
+            "dtype": "float32",
+            "keras_history": history(names[from.value()]),
+        };
+        Value::from(object! {"class_name": "__keras_tensor__", "config": config})
     };
     for (i, layer) in layers.iter_mut().enumerate() {
         let inputs: &[LayerInput] = if i == 0 { &[] } else { &architecture.layers[i - 1].inputs };
-        layer["name"] = names[i].into();
-        layer["inbound_nodes"] = match inputs {
-            [] => json!([]),
-            [one] => json!([{"args": [tensor(one)], "kwargs": {}}]),
-            many => json!([{"args": [many.iter().map(tensor).collect::<Vec<_>>()], "kwargs": {}}]),
-        };
+        let mut tensors: Vec<Value> = inputs.iter().map(tensor).collect();
+        if tensors.len() > 1 {
+            tensors = vec![tensors.into()];
+        }
+        let call = object! {"args": tensors, "kwargs": Map::new()};
+        let calls = if i == 0 { Vec::new() } else { vec![Value::from(call)] };
+        if let Some(layer) = layer.as_object_mut() {
+            layer.insert("name".into(), names[i].into());
+            layer.insert("inbound_nodes".into(), calls.into());
+        }
     }
-    json!({
+    let config = object! {
+        "name": architecture.name.as_str(),
+        "trainable": true,
+        "layers": layers,
+        "input_layers": [history(names[0])],
+        "output_layers": [history(names[names.len() - 1])],
+    };
+    let model = object! {
         "module": "keras.src.models.functional",
         "class_name": "Functional",
-        "config": {
-            "name": architecture.name,
-            "trainable": true,
-            "layers": layers,
-            "input_layers": [[names[0], 0, 0]],
-            "output_layers": [[names[names.len() - 1], 0, 0]],
-        },
+        "config": config,
         "registered_name": "Functional",
-    })
+    };
+    model.into()
 }

@@ -6,20 +6,34 @@
 //! both ways against the crate.
 
 use super::storage::{SCALE, Storage, Stored, dequantize, f16_to_f32, store};
-use super::{MAX_FILE, MAX_HEADER, MAX_RANK, MAX_TENSORS, Weight};
+use super::{MAX_FILE, MAX_HEADER, MAX_METADATA, MAX_RANK, MAX_TENSORS, Metadata, Weight};
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::json::{self, Strings};
+use crate::json::{self, Places, Read, Reader, object};
 use safetensors::tensor::{Dtype, TensorInfo};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
-use std::fmt;
+use serde_json::{Map, Value};
 
 const METADATA: &str = "__metadata__";
 
+/// The dtypes that a header may name. Not all of them can be read, but their messages then tell what would be.
+const DTYPES: [Dtype; 13] = [
+    Dtype::F32,
+    Dtype::F16,
+    Dtype::BF16,
+    Dtype::F64,
+    Dtype::I8,
+    Dtype::I16,
+    Dtype::I32,
+    Dtype::I64,
+    Dtype::U8,
+    Dtype::U16,
+    Dtype::U32,
+    Dtype::U64,
+    Dtype::BOOL,
+];
+
 /// What a safetensors file holds: metadata, and tensors in the order of their bytes.
 pub(crate) struct Container {
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Metadata,
     pub tensors: Vec<Weight>,
 }
 
@@ -29,11 +43,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
         bail!(File, "expected a model file of at most {MAX_FILE} bytes, got {}", bytes.len());
     }
     let (header, data) = split(bytes)?;
-    let Header { metadata, tensors: places } = serde_json::from_slice(header).map_err(|error| {
+    let Header { metadata, tensors: mut places } = Header::read(header).map_err(|error| {
         Error::new(ErrorKind::File, format!("expected a header in JSON, got {error}"))
     })?;
-    let mut places: Vec<(String, TensorInfo)> = places.into_iter().collect();
-    places.sort_by_key(|(_, info)| info.data_offsets);
+    places
+        .sort_unstable_by(|(a, at), (b, bt)| at.data_offsets.cmp(&bt.data_offsets).then(a.cmp(b)));
     let mut end = 0;
     let mut tensors = Vec::with_capacity(places.len());
     // Names of tensors that hold levels, which mean nothing without their steps.
@@ -65,7 +79,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
         bail!(File, "expected {end} bytes of tensors, got {}", data.len());
     }
     levels.iter().try_for_each(|name| restore(&mut tensors, name))?;
-    Ok(Container { metadata: metadata.unwrap_or_default().0, tensors })
+    Ok(Container { metadata, tensors })
 }
 
 /// Makes weights of the levels in the tensor `name`, and takes away the tensor with their steps.
@@ -102,44 +116,87 @@ fn read_values(info: &TensorInfo, bytes: &[u8]) -> Result<Vec<f32>> {
 /// The header's JSON: `__metadata__` and one entry a tensor.
 #[derive(Default)]
 struct Header {
-    metadata: Option<Strings>,
-    tensors: BTreeMap<String, TensorInfo>,
+    metadata: Metadata,
+    tensors: Vec<(String, TensorInfo)>,
 }
 
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderVisitor)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of tensors")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> std::result::Result<Header, A::Error> {
-        let mut header = Header::default();
-        while let Some(key) = entries.next_key::<String>()? {
-            let place = |error| A::Error::custom(format!("{key:?}: {error}"));
-            let is_new = if key == METADATA {
-                header.metadata.replace(entries.next_value().map_err(place)?).is_none()
+impl Header {
+    fn read(text: &[u8]) -> Read<Self> {
+        let text = std::str::from_utf8(text).map_err(|error| error.to_string())?;
+        let mut reader = Reader::new(text);
+        let mut header = Self::default();
+        let mut keys = Places::default();
+        reader.object("an object of tensors", &mut |reader, key| {
+            if !keys.insert(&key, 0) {
+                return Err(reader.trouble(&json::twice(&key)));
+            }
+            let read = if key == METADATA {
+                read_metadata(reader).map(|metadata| header.metadata = metadata)
             } else {
-                let info = entries.next_value().map_err(place)?;
-                header.tensors.insert(key.clone(), info).is_none()
+                read_info(reader).map(|info| header.tensors.push((key.clone(), info)))
             };
-            if !is_new {
-                return Err(json::twice(&key));
+            read.map_err(|error| format!("{key:?}: {error}"))?;
+            match header.tensors.len() > MAX_TENSORS {
+                true => Err(reader.trouble(&format!("more than {MAX_TENSORS} tensors"))),
+                false => Ok(()),
             }
-            if header.tensors.len() > MAX_TENSORS {
-                return Err(A::Error::custom(format!("more than {MAX_TENSORS} tensors")));
-            }
-        }
+        })?;
+        reader.end()?;
         Ok(header)
     }
+}
+
+/// An object of strings.
+fn read_metadata(reader: &mut Reader) -> Read<Metadata> {
+    let mut metadata = Metadata::default();
+    reader.object("an object of strings", &mut |reader, key| {
+        let value = reader.string("a string")?;
+        let double = metadata.get(&key).is_some().then(|| json::twice(&key));
+        metadata.insert(key, value);
+        let many = || format!("more than {MAX_METADATA} entries");
+        let trouble = double.or_else(|| (metadata.len() > MAX_METADATA).then(many));
+        trouble.map_or(Ok(()), |trouble| Err(reader.trouble(&trouble)))
+    })?;
+    Ok(metadata)
+}
+
+/// What the header says of one tensor.
+fn read_info(reader: &mut Reader) -> Read<TensorInfo> {
+    let (mut dtype, mut shape, mut offsets) = (None, None, None);
+    reader.object("an object of dtype, shape and data_offsets", &mut |reader, key| {
+        let is_new = match key.as_str() {
+            "dtype" => {
+                let name = reader.string("a dtype")?;
+                let known = DTYPES.into_iter().find(|known| known.to_string() == name);
+                let unknown = || reader.trouble(&format!("unknown dtype {name:?}"));
+                dtype.replace(known.ok_or_else(unknown)?).is_none()
+            }
+            "shape" => shape.replace(read_sizes(reader)?).is_none(),
+            "data_offsets" => offsets.replace(read_sizes(reader)?).is_none(),
+            _ => return reader.value().map(|_| ()),
+        };
+        if is_new { Ok(()) } else { Err(reader.trouble(&json::twice(&key))) }
+    })?;
+    let missing = |key| reader.trouble(&format!("missing {key:?}"));
+    let offsets: Vec<usize> = offsets.ok_or_else(|| missing("data_offsets"))?;
+    let [start, end] = offsets[..] else {
+        let got = offsets.len();
+        return Err(reader.trouble(&format!("data_offsets: expected two numbers, got {got}")));
+    };
+    Ok(TensorInfo {
+        dtype: dtype.ok_or_else(|| missing("dtype"))?,
+        shape: shape.ok_or_else(|| missing("shape"))?,
+        data_offsets: (start, end),
+    })
+}
+
+fn read_sizes(reader: &mut Reader) -> Read<Vec<usize>> {
+    let mut sizes = Vec::new();
+    reader.list("a list of whole numbers", &mut |reader| {
+        sizes.push(reader.size()?);
+        Ok(())
+    })?;
+    Ok(sizes)
 }
 
 /// Header and data of a file, or what else the file seems to be.
@@ -210,9 +267,10 @@ pub(crate) fn write(
     for Stored { name, shape, dtype, bytes } in &stored {
         let start = end;
         end += bytes.len();
+        let shape: Value = shape.iter().copied().collect();
         let info =
-            json!({"dtype": dtype.to_string(), "shape": shape, "data_offsets": [start, end]});
-        if header.insert(name.clone(), info).is_some() {
+            object! {"dtype": dtype.to_string(), "shape": shape, "data_offsets": [start, end]};
+        if header.insert(name.clone(), info.into()).is_some() {
             bail!(File, "expected weights of different names, got two named {name:?}");
         }
     }

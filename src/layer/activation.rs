@@ -1,10 +1,11 @@
 //! An activation as a layer of its own.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::{Config, activation_value, object};
+use super::config::{Config, activation_value};
 use super::{Backward, Forward, Layer, Traits};
 use crate::error::{Result, bail};
+use crate::json::object;
 use crate::kernel::activation::{Activation, activation_backward, activation_forward};
 
 /// Applies an activation to every element (softmax: over the last axis). Keras's `Activation`, `ReLU`, `LeakyReLU`
@@ -27,7 +28,7 @@ impl ActivationLayer {
         let config = Config::new(map);
         let (class_name, activation) = match class_name {
             "ReLU" => {
-                config.only("threshold", json!(0.0)).or(config.only("threshold", json!(0)))?;
+                config.only("threshold", 0.0.into()).or(config.only("threshold", 0.into()))?;
                 let slope = config.number("negative_slope", 0.0)?;
                 let limit = match map.get("max_value") {
                     None | Some(Value::Null) => None,
@@ -48,7 +49,7 @@ impl ActivationLayer {
                 ("LeakyReLU", Activation::LeakyRelu(config.number("negative_slope", old)?))
             }
             "Softmax" => {
-                config.only("axis", json!(-1))?;
+                config.only("axis", Value::from(-1))?;
                 ("Softmax", Activation::Softmax)
             }
             _ => ("Activation", config.activation()?),
@@ -63,14 +64,14 @@ impl Layer for ActivationLayer {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(match (self.class_name, self.activation) {
-            ("ReLU", Activation::Relu6) => json!({"max_value": 6.0}),
+        match (self.class_name, self.activation) {
+            ("ReLU", Activation::Relu6) => object! {"max_value": 6.0},
             ("ReLU" | "LeakyReLU", Activation::LeakyRelu(slope)) => {
-                json!({"negative_slope": slope})
+                object! {"negative_slope": slope}
             }
-            ("ReLU" | "Softmax", _) => json!({}),
-            (_, activation) => json!({"activation": activation_value(activation)}),
-        })
+            ("ReLU" | "Softmax", _) => Map::new(),
+            (_, activation) => object! {"activation": activation_value(activation)},
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -1,11 +1,12 @@
 //! Pooling that keeps the mean.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config::*;
 use super::max_pooling2d::{pooling_config, pooling_shape, pooling_window};
 use super::{Backward, Forward, Layer, Shapes};
 use crate::error::Result;
+use crate::json::object;
 use crate::kernel::Window;
 use crate::kernel::pool::{average_pool_backward, average_pool_forward};
 
@@ -44,11 +45,11 @@ impl Layer for AveragePooling2D {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "pool_size": self.pool_size,
             "strides": self.strides,
             "padding": padding_value(self.padding),
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -1,10 +1,11 @@
 //! Keeping each channel's values in one range.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::{Config, Initializer, object};
+use super::config::{Config, Initializer};
 use super::{Backward, Forward, Layer, Memory, Parameter, Shapes, Traits, WeightSpec};
 use crate::error::{Result, bail};
+use crate::json::object;
 use crate::kernel::batch_normalization::{
     Normalization, batch_moments, batch_normalization_backward, batch_normalization_forward,
     batch_normalization_inference_backward,
@@ -40,7 +41,7 @@ impl BatchNormalization {
         match map.get("axis") {
             None => {}
             // Keras writes the last axis of an image as -1, 3 or [3].
-            Some(axis) if [json!(-1), json!(3), json!([3])].contains(axis) => {}
+            Some(axis) if [Value::from(-1), Value::from(3), Value::from([3])].contains(axis) => {}
             Some(axis) => bail!(Architecture, "axis: expected the last one, -1, got {axis}"),
         }
         let own = Self {
@@ -102,13 +103,13 @@ impl Layer for BatchNormalization {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "axis": -1,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "scale": self.scale,
             "center": self.center,
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

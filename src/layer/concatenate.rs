@@ -1,10 +1,10 @@
 //! Channels side by side.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::object;
 use super::{Backward, Forward, Layer};
 use crate::error::{Result, bail};
+use crate::json::object;
 
 /// Joins inputs along the last axis: (H, W, C1), (H, W, C2), .. to (H, W, C1 + C2 + ..). Keras's `Concatenate`.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ impl Concatenate {
     pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
         match map.get("axis") {
             None => Ok(Self),
-            Some(axis) if [json!(-1), json!(3)].contains(axis) => Ok(Self),
+            Some(axis) if [Value::from(-1), Value::from(3)].contains(axis) => Ok(Self),
             Some(axis) => bail!(Architecture, "axis: expected the last one, -1, got {axis}"),
         }
     }
@@ -27,7 +27,7 @@ impl Layer for Concatenate {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({"axis": -1}))
+        object! {"axis": -1}
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

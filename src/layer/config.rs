@@ -1,8 +1,9 @@
 //! Reading and writing layer configurations under Keras's keys.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
+use crate::json::{keras_object, object};
 use crate::kernel::Window;
 use crate::kernel::activation::Activation;
 use crate::rng::Rng;
@@ -229,7 +230,7 @@ fn activation_named(name: &str) -> Result<Activation> {
 
 /// An activation as Keras writes it into a layer's configuration.
 pub fn activation_value(activation: Activation) -> Value {
-    json!(match activation {
+    Value::from(match activation {
         Activation::Linear => "linear",
         Activation::Relu => "relu",
         Activation::Relu6 => "relu6",
@@ -240,8 +241,8 @@ pub fn activation_value(activation: Activation) -> Value {
         Activation::Silu => "silu",
         Activation::Tanh => "tanh",
         Activation::LeakyRelu(slope) => {
-            return json!({"module": "keras.layers", "class_name": "LeakyReLU",
-                          "config": {"negative_slope": slope}, "registered_name": null});
+            let config = object! {"negative_slope": slope};
+            return keras_object("keras.layers", "LeakyReLU", config);
         }
     })
 }
@@ -249,25 +250,20 @@ pub fn activation_value(activation: Activation) -> Value {
 /// An initializer as Keras writes it.
 pub fn initializer_value(initializer: Initializer) -> Value {
     let random = !matches!(initializer, Initializer::Zeros | Initializer::Ones);
-    let config = if random { json!({"seed": null}) } else { json!({}) };
-    json!({"module": "keras.initializers", "class_name": initializer.class_name(),
-           "config": config, "registered_name": null})
+    let config = if random {
+        object! {"seed": Value::Null}
+    } else {
+        Map::new()
+    };
+    keras_object("keras.initializers", initializer.class_name(), config)
 }
 
 /// The padding as Keras writes it.
 pub fn padding_value(padding: Padding) -> Value {
-    json!(match padding {
+    Value::from(match padding {
         Padding::Valid => "valid",
         Padding::Same => "same",
     })
-}
-
-/// A JSON object's map: for the `config` methods.
-pub fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
-    }
 }
 
 /// The only input's shape as (H, W, C), or what came instead.

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config::*;
 use super::{
@@ -11,6 +11,7 @@ use super::{
     fuse_activation, kernel_and_bias, split_activation,
 };
 use crate::error::Result;
+use crate::json::object;
 use crate::kernel::activation::{Activation, activation_backward};
 use crate::kernel::{Clamp, OutputGradient, Window, conv2d};
 
@@ -64,9 +65,9 @@ impl Conv2D {
     /// Reads Keras's configuration.
     pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
         let config = Config::new(map);
-        config.only("dilation_rate", json!([1, 1])).or(config.only("dilation_rate", json!(1)))?;
-        config.only("groups", json!(1))?;
-        config.only("data_format", json!("channels_last"))?;
+        config.only("dilation_rate", [1, 1].into()).or(config.only("dilation_rate", 1.into()))?;
+        config.only("groups", 1.into())?;
+        config.only("data_format", "channels_last".into())?;
         Ok(Self {
             filters: config.count("filters")?,
             kernel_size: config.pair("kernel_size", None)?,
@@ -103,7 +104,7 @@ impl Layer for Conv2D {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "strides": self.strides,
@@ -111,7 +112,7 @@ impl Layer for Conv2D {
             "use_bias": self.use_bias,
             "activation": activation_value(self.activation),
             "kernel_initializer": initializer_value(self.kernel_initializer),
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config::*;
 use super::{
@@ -10,6 +10,7 @@ use super::{
     split_activation,
 };
 use crate::error::{Result, bail};
+use crate::json::object;
 use crate::kernel::Clamp;
 use crate::kernel::activation::{Activation, activation_backward};
 use crate::kernel::dense::{
@@ -70,12 +71,12 @@ impl Layer for Dense {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "units": self.units,
             "use_bias": self.use_bias,
             "activation": activation_value(self.activation),
             "kernel_initializer": initializer_value(self.kernel_initializer),
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config::*;
 use super::{
@@ -10,6 +10,7 @@ use super::{
     split_activation,
 };
 use crate::error::Result;
+use crate::json::object;
 use crate::kernel::activation::{Activation, activation_backward};
 use crate::kernel::depthwise_conv2d::{
     depthwise_conv2d_backward_input, depthwise_conv2d_backward_kernel, depthwise_conv2d_forward,
@@ -53,9 +54,9 @@ impl DepthwiseConv2D {
     /// Reads Keras's configuration.
     pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
         let config = Config::new(map);
-        config.only("dilation_rate", json!([1, 1])).or(config.only("dilation_rate", json!(1)))?;
-        config.only("depth_multiplier", json!(1))?;
-        config.only("data_format", json!("channels_last"))?;
+        config.only("dilation_rate", [1, 1].into()).or(config.only("dilation_rate", 1.into()))?;
+        config.only("depth_multiplier", 1.into())?;
+        config.only("data_format", "channels_last".into())?;
         Ok(Self {
             kernel_size: config.pair("kernel_size", None)?,
             strides: config.pair("strides", Some([1; 2]))?,
@@ -80,7 +81,7 @@ impl Layer for DepthwiseConv2D {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": padding_value(self.padding),
@@ -88,7 +89,7 @@ impl Layer for DepthwiseConv2D {
             "use_bias": self.use_bias,
             "activation": activation_value(self.activation),
             "depthwise_initializer": initializer_value(self.depthwise_initializer),
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -1,10 +1,11 @@
 //! Forgetting at random, while training.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::{Config, object};
+use super::config::Config;
 use super::{Backward, Forward, Layer, Memory, Shapes, Traits};
 use crate::error::{Result, bail};
+use crate::json::object;
 
 /// Sets a share `rate` of the values to 0 and scales the others by `1 / (1 - rate)`; does nothing outside of training.
 /// Keras's `Dropout`.
@@ -36,7 +37,7 @@ impl Layer for Dropout {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({"rate": self.rate}))
+        object! {"rate": self.rate}
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -1,10 +1,11 @@
 //! One mean a channel.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::{Config, image_shape, object};
+use super::config::{Config, image_shape};
 use super::{Backward, Forward, Layer, Shapes};
 use crate::error::Result;
+use crate::json::object;
 use crate::kernel::pool::{global_average_pool_backward, global_average_pool_forward};
 
 /// `out[c] = mean over all places of in[.., .., c]`. (H, W, C) to (C), or (1, 1, C) with `keepdims`.
@@ -19,7 +20,7 @@ impl GlobalAveragePooling2D {
     /// Reads Keras's configuration.
     pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
         let config = Config::new(map);
-        config.only("data_format", json!("channels_last"))?;
+        config.only("data_format", "channels_last".into())?;
         Ok(Self { keepdims: config.flag("keepdims", false)? })
     }
 }
@@ -36,7 +37,7 @@ impl Layer for GlobalAveragePooling2D {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({"keepdims": self.keepdims}))
+        object! {"keepdims": self.keepdims}
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

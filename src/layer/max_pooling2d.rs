@@ -1,10 +1,11 @@
 //! Pooling that keeps the largest value.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config::*;
 use super::{Backward, Forward, Layer, Memory, Shapes, Traits};
 use crate::error::{Result, bail};
+use crate::json::object;
 use crate::kernel::Window;
 use crate::kernel::pool::{max_pool_backward, max_pool_forward};
 
@@ -45,7 +46,7 @@ pub(super) fn pooling_config(
     map: &Map<String, Value>,
 ) -> Result<([usize; 2], [usize; 2], Padding)> {
     let config = Config::new(map);
-    config.only("data_format", json!("channels_last"))?;
+    config.only("data_format", "channels_last".into())?;
     let pool_size = config.pair("pool_size", Some([2; 2]))?;
     Ok((pool_size, config.pair("strides", Some(pool_size))?, config.padding()?))
 }
@@ -77,11 +78,11 @@ impl Layer for MaxPooling2D {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "pool_size": self.pool_size,
             "strides": self.strides,
             "padding": padding_value(self.padding),
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

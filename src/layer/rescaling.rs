@@ -1,10 +1,11 @@
 //! A factor and an offset, the same for every element.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::{Config, object};
+use super::config::Config;
 use super::{Backward, Forward, Layer, Traits};
 use crate::error::{Result, bail};
+use crate::json::object;
 
 /// out = scale x + offset. Keras's `Rescaling`, which many Keras models begin with: a model file for such a model says
 /// `"input": {"rescale": 1}`.
@@ -30,7 +31,7 @@ impl Layer for Rescaling {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({"scale": self.scale, "offset": self.offset}))
+        object! {"scale": self.scale, "offset": self.offset}
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

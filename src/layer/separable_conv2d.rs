@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::config::*;
 use super::{Backward, Conv2D, DepthwiseConv2D, Forward, Layer, WeightSpec};
 use crate::error::Result;
+use crate::json::object;
 
 /// A [`DepthwiseConv2D`] without bias or activation, then a 1 x 1 [`Conv2D`] with both.
 ///
@@ -49,7 +50,7 @@ impl Layer for SeparableConv2D {
     }
 
     fn config(&self) -> Map<String, Value> {
-        object(json!({
+        object! {
             "filters": self.pointwise.filters,
             "kernel_size": self.depthwise.kernel_size,
             "strides": self.depthwise.strides,
@@ -59,7 +60,7 @@ impl Layer for SeparableConv2D {
             "activation": activation_value(self.pointwise.activation),
             "depthwise_initializer": initializer_value(self.depthwise.depthwise_initializer),
             "pointwise_initializer": initializer_value(self.pointwise.kernel_initializer),
-        }))
+        }
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

@@ -1,10 +1,11 @@
 //! A border of zeros.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::config::{image_shape, object};
+use super::config::image_shape;
 use super::{Backward, Forward, Layer, Shapes};
 use crate::error::{Result, bail};
+use crate::json::object;
 
 /// Puts rows and columns of zeros around the image. (H, W, C) to (top + H + bottom, left + W + right, C).
 /// Keras's `ZeroPadding2D`.
@@ -20,7 +21,7 @@ const MAX_PADDING: u64 = 4096;
 impl ZeroPadding2D {
     /// Reads Keras's configuration: one number, (vertical, horizontal), or ((top, bottom), (left, right)).
     pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
-        let value = map.get("padding").cloned().unwrap_or(json!(1));
+        let value = map.get("padding").cloned().unwrap_or(Value::from(1));
         let size = |value: &Value| value.as_u64().filter(|&size| size <= MAX_PADDING);
         let pair = |value: &Value| match value {
             Value::Array(items) if items.len() == 2 => Some([size(&items[0])?, size(&items[1])?]),
@@ -62,7 +63,7 @@ impl Layer for ZeroPadding2D {
 
     fn config(&self) -> Map<String, Value> {
         let [top, bottom, left, right] = self.padding;
-        object(json!({"padding": [[top, bottom], [left, right]]}))
+        object! {"padding": [[top, bottom], [left, right]]}
     }
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {

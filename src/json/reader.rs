@@ -1,0 +1,235 @@
+//! JSON read piece by piece. The numbers and escapes themselves are serde_json's to read; its generic machinery around
+//! them would be several times this file's size in wasm.
+
+use super::Map;
+use serde_json::{Number, Value};
+
+/// How deep lists and objects may nest: serde_json's own cap.
+const MAX_DEPTH: usize = 127;
+
+/// What came, or where the text is not as expected and why.
+pub(crate) type Read<T> = Result<T, String>;
+
+/// A JSON text, and how far it has been read.
+pub(crate) struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0, depth: 0 }
+    }
+
+    /// `trouble`, and where.
+    #[cold]
+    pub fn trouble(&self, trouble: &str) -> String {
+        let before = &self.text.as_bytes()[..self.at];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let column = before.iter().rev().take_while(|&&byte| byte != b'\n').count() + 1;
+        format!("{trouble} at line {line} column {column}")
+    }
+
+    /// The error for JSON of another type than `expected`.
+    #[cold]
+    fn other(&mut self, expected: &str) -> String {
+        let got = match self.peek() {
+            None => return self.trouble("EOF"),
+            Some(b'{') => "an object".to_string(),
+            Some(b'[') => "a list".to_string(),
+            Some(b'"') => "a string".to_string(),
+            Some(_) => match self.value() {
+                Ok(value) => value.to_string(),
+                Err(error) => return error,
+            },
+        };
+        self.trouble(&format!("invalid type: {got}, expected {expected}"))
+    }
+
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at +=
+            rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Steps over `byte`, if it is next.
+    fn skip(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Whether `close` ends a list or object; else the comma before its next part, unless that is the first, was there.
+    fn ends(&mut self, close: u8, is_first: bool) -> Read<bool> {
+        if self.skip(close) {
+            self.depth -= 1;
+            return Ok(true);
+        }
+        match is_first || self.skip(b',') {
+            true => Ok(false),
+            false => Err(self.unexpected(&format!("expected , or {}", char::from(close)))),
+        }
+    }
+
+    fn open(&mut self, byte: u8, expected: &str) -> Read<()> {
+        if !self.skip(byte) {
+            return Err(self.other(expected));
+        }
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.trouble("recursion limit exceeded"));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn unexpected(&mut self, expected: &str) -> String {
+        match self.peek() {
+            None => self.trouble("EOF"),
+            Some(_) => self.trouble(expected),
+        }
+    }
+
+    /// Nothing may follow.
+    pub fn end(&mut self) -> Read<()> {
+        self.peek().map_or(Ok(()), |_| Err(self.trouble("trailing characters")))
+    }
+
+    /// An object; `entry` is given each key and reads its value.
+    pub fn object(
+        &mut self,
+        expected: &str,
+        entry: &mut dyn FnMut(&mut Self, String) -> Read<()>,
+    ) -> Read<()> {
+        self.open(b'{', expected)?;
+        let mut is_first = true;
+        while !self.ends(b'}', is_first)? {
+            is_first = false;
+            if self.peek() != Some(b'"') {
+                return Err(self.unexpected("expected a key"));
+            }
+            let key = self.string("a key")?;
+            if !self.skip(b':') {
+                return Err(self.unexpected("expected :"));
+            }
+            entry(self, key)?;
+        }
+        Ok(())
+    }
+
+    /// A list; `item` reads each of its values.
+    pub fn list(
+        &mut self,
+        expected: &str,
+        item: &mut dyn FnMut(&mut Self) -> Read<()>,
+    ) -> Read<()> {
+        self.open(b'[', expected)?;
+        let mut is_first = true;
+        while !self.ends(b']', is_first)? {
+            is_first = false;
+            item(self)?;
+        }
+        Ok(())
+    }
+
+    /// A string.
+    pub fn string(&mut self, expected: &str) -> Read<String> {
+        if self.peek() != Some(b'"') {
+            return Err(self.other(expected));
+        }
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let (mut end, mut is_plain) = (start + 1, true);
+        loop {
+            match bytes.get(end) {
+                None => {
+                    self.at = end.min(bytes.len());
+                    return Err(self.trouble("EOF in a string"));
+                }
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    is_plain = false;
+                    end += 2;
+                }
+                Some(0..32) => {
+                    self.at = end;
+                    return Err(self.trouble("control character in a string"));
+                }
+                Some(_) => end += 1,
+            }
+        }
+        self.at = end + 1;
+        if is_plain {
+            return Ok(self.text[start + 1..end].into());
+        }
+        let string = serde_json::from_str(&self.text[start..=end]);
+        string.map_err(|_| self.trouble("invalid escape in a string"))
+    }
+
+    /// A whole number from 0 up.
+    pub fn size(&mut self) -> Read<usize> {
+        let start = self.at;
+        let value = match self.peek() {
+            Some(b'0'..=b'9' | b'-') => self.value()?,
+            _ => return Err(self.other("a whole number")),
+        };
+        let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+        let kind = if value.is_f64() { "type" } else { "value" };
+        size.ok_or_else(|| {
+            self.at = start;
+            self.trouble(&format!("invalid {kind}: {value}, expected a whole number"))
+        })
+    }
+
+    /// Anything. An object that says a key twice is refused.
+    pub fn value(&mut self) -> Read<Value> {
+        match self.peek() {
+            Some(b'{') => {
+                let mut map = Map::new();
+                self.object("an object", &mut |reader, key| {
+                    if map.contains_key(&key) {
+                        return Err(reader.trouble(&super::twice(&key)));
+                    }
+                    map.insert(key, reader.value()?);
+                    Ok(())
+                })?;
+                Ok(Value::Object(map))
+            }
+            Some(b'[') => {
+                let mut values = Vec::new();
+                self.list("a list", &mut |reader| {
+                    values.push(reader.value()?);
+                    Ok(())
+                })?;
+                Ok(Value::Array(values))
+            }
+            Some(b'"') => self.string("a string").map(Value::String),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            None => Err(self.trouble("EOF")),
+            Some(_) => self.word(),
+        }
+    }
+
+    fn number(&mut self) -> Read<Value> {
+        let rest = &self.text[self.at..];
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+        let text = &rest[..rest.bytes().take_while(is_part).count()];
+        let number = text.parse::<Number>().map_err(|_| self.trouble("invalid number"))?;
+        self.at += text.len();
+        Ok(Value::Number(number))
+    }
+
+    fn word(&mut self) -> Read<Value> {
+        let words = [("null", Value::Null), ("true", true.into()), ("false", false.into())];
+        for (word, value) in words {
+            if self.text[self.at..].starts_with(word) {
+                self.at += word.len();
+                return Ok(value);
+            }
+        }
+        Err(self.trouble("expected value"))
+    }
+}
