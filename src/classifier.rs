@@ -116,6 +116,12 @@ impl Classifier {
         self.confidence.familiarity.as_ref().map(|familiarity| familiarity.threshold)
     }
 
+    /// Whether the last picture is unlike all that the network knows: 'none of these'. `None` where the model file does
+    /// not tell.
+    pub fn none_of_these(&self) -> Option<bool> {
+        self.unfamiliarity().zip(self.threshold()).map(|(far, limit)| far > limit)
+    }
+
     /// The model file, with the weights as they are now.
     pub fn to_file(&self) -> ModelFile {
         let mut file = self.model.to_file(&self.labels, &self.input, self.training.clone());

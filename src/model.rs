@@ -22,6 +22,7 @@ mod plan;
 mod summary;
 
 use plan::Plan;
+pub use summary::LayerSummary;
 
 /// Weights of a model in all: a larger one is refused before anything is allocated (4 bytes each, 1 GiB).
 const MAX_PARAMETERS: usize = 1 << 28;
@@ -356,6 +357,11 @@ impl Model {
     /// Keras's table of layers, output shapes and weights.
     pub fn summary(&self) -> String {
         summary::summary(&self.architecture.name, &self.nodes, &self.parameters)
+    }
+
+    /// The rows of that table.
+    pub fn layers(&self) -> Vec<LayerSummary> {
+        summary::layers(&self.nodes, &self.parameters)
     }
 
     /// Frees the buffers of all passes; they come back when they are needed.

@@ -103,6 +103,22 @@ impl Network {
         self.classifier.model.summary()
     }
 
+    /// The rows of that table.
+    #[wasm_bindgen(
+        getter,
+        unchecked_return_type = "{ name: string, className: string, outputShape: number[], parameters: number }[]"
+    )]
+    pub fn layers(&self) -> Thrown<JsValue> {
+        to_js(&self.classifier.model.layers())
+    }
+
+    /// How the model was trained, as its file tells: an object, free in form.
+    #[wasm_bindgen(getter, unchecked_return_type = "Record<string, any>")]
+    pub fn training(&self) -> Thrown<JsValue> {
+        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+        Ok(self.classifier.training().serialize(&serializer)?)
+    }
+
     /// The outputs (n, outputs) for `n` images (n, H, W, C), rescaled already.
     pub fn predict(&mut self, x: &[f32], n: usize) -> Thrown<Vec<f32>> {
         let outputs = self.classifier.model.predict(self.images("predict", x, n)?)?;
@@ -148,6 +164,12 @@ impl Network {
     #[wasm_bindgen(js_name = classifyPixels)]
     pub fn classify_pixels(&mut self, width: usize, height: usize) -> Thrown<Vec<f32>> {
         Ok(self.classifier.classify(&self.rgba, width, height)?.to_vec())
+    }
+
+    /// Whether the last picture is unlike all that the network knows; undefined where the model file does not tell.
+    #[wasm_bindgen(js_name = noneOfThese)]
+    pub fn none_of_these(&self) -> Option<bool> {
+        self.classifier.none_of_these()
     }
 
     /// What the network was given of the last picture: the tensor (H, W, C).

@@ -38,6 +38,13 @@ fn a_network_tells_what_it_is() {
     assert_eq!(network.labels(), ["0", "1"]);
     let input = network.input().unwrap();
     assert_eq!([number(&input, "height"), number(&input, "width")], [64.0, 64.0]);
+    let layers = js_sys::Array::from(&network.layers().unwrap()).to_vec();
+    let parameters: Vec<f64> = layers.iter().map(|layer| number(layer, "parameters")).collect();
+    assert_eq!(parameters, [896.0, 0.0, 9248.0, 0.0, 0.0, 802_944.0, 129.0]);
+    assert_eq!(member(&layers[5], "className"), "Dense");
+    assert_eq!(js_sys::Array::from(&member(&layers[0], "outputShape")).to_vec(), [62, 62, 32]);
+    assert!(network.training().unwrap().is_object());
+    assert_eq!(network.none_of_these(), None);
 }
 
 #[wasm_bindgen_test]

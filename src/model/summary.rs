@@ -3,15 +3,38 @@
 use super::{Node, product};
 use crate::layer::Parameter;
 
+/// One row of a model's summary.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LayerSummary {
+    /// The layer's own name, which leads its weights' names.
+    pub name: String,
+    /// What Keras calls such a layer.
+    pub class_name: &'static str,
+    /// What it puts out for one picture.
+    pub output_shape: Vec<usize>,
+    /// Weights, trained and fixed.
+    pub parameters: usize,
+}
+
+pub(super) fn layers(nodes: &[Node], parameters: &[Parameter]) -> Vec<LayerSummary> {
+    let summary = |node: &Node| LayerSummary {
+        name: node.name.clone(),
+        class_name: node.layer.class_name(),
+        output_shape: node.output_shape.clone(),
+        parameters: parameters[node.parameters.clone()].iter().map(|p| product(&p.shape)).sum(),
+    };
+    nodes.iter().map(summary).collect()
+}
+
 pub(super) fn summary(name: &str, nodes: &[Node], parameters: &[Parameter]) -> String {
     let mut rows = vec![["Layer (type)".into(), "Output Shape".into(), "Param #".into()]];
-    for node in nodes {
-        let shape: Vec<String> = node.output_shape.iter().map(usize::to_string).collect();
-        let count = parameters[node.parameters.clone()].iter().map(|p| product(&p.shape)).sum();
+    for layer in layers(nodes, parameters) {
+        let shape: Vec<String> = layer.output_shape.iter().map(usize::to_string).collect();
         rows.push([
-            format!("{} ({})", node.name, node.layer.class_name()),
+            format!("{} ({})", layer.name, layer.class_name),
             format!("(None, {})", shape.join(", ")),
-            grouped(count),
+            grouped(layer.parameters),
         ]);
     }
     let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);

@@ -1,6 +1,7 @@
 import { Engine } from './engine.js'
 import { ConvletError, messageOf } from './errors.js'
 import { fetchBytes, fileName } from './fetch.js'
+import { checkIntegrity } from './integrity.js'
 import { pictureOf } from './pixels.js'
 
 /** @import { Progress } from './fetch.js' */
@@ -8,6 +9,10 @@ import { pictureOf } from './pixels.js'
 /** @import { Classification, Description } from './service.js' */
 
 /**
+ * How a model file is read. `integrity` is a hash as in an element's `integrity` attribute, `sha256-...`: any other file
+ * is refused.
+ *
+ * @typedef {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, integrity?: string }} ReadOptions
  * @typedef {{ label: string, confidence: number }} Prediction
  * @typedef {Classification & { predictions: Prediction[] }} Examination
  */
@@ -34,21 +39,23 @@ export class Classifier {
     this.input = facts.input
     this.parameters = facts.parameters
     this.summary = facts.summary
+    this.layers = facts.layers
+    this.training = facts.training
   }
 
   /**
    * Loads a model file: by address, or one that is already here.
    *
    * @param {string | URL | Blob} source
-   * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void, deterministic?: boolean }} [options]
-   *   `deterministic`: the same bits on every machine, at some cost of speed
+   * @param {ReadOptions & { deterministic?: boolean }} [options] `deterministic`: the same bits on every machine, at
+   *   some cost of speed
    */
-  static async load(source, { signal, onProgress, deterministic } = {}) {
+  static async load(source, { deterministic, ...options } = {}) {
     const engine = Engine.for({ deterministic })
     engine.warmUp()
-    const { name, bytes } =
-      source instanceof Blob ? await readBlob(source) : await readAddress(source, { signal, onProgress })
-    const { handle, description } = await engine.open(bytes, name, { signal })
+    const { name, bytes } = source instanceof Blob ? await readBlob(source) : await readAddress(source, options)
+    if (options.integrity) await checkIntegrity(bytes, options.integrity, name)
+    const { handle, description } = await engine.open(bytes, name, { signal: options.signal })
     return new Classifier(engine, handle, { ...description, name, size: bytes.length })
   }
 
@@ -92,7 +99,7 @@ export class Classifier {
 
 /**
  * @param {string | URL} url
- * @param {{ signal?: AbortSignal, onProgress?: (progress: Progress) => void }} options
+ * @param {ReadOptions} options
  */
 async function readAddress(url, options) {
   return { name: fileName(url), bytes: await fetchBytes(url, options) }

@@ -2,7 +2,7 @@
  * What went wrong, for programs. The first group comes from Rust (`ErrorKind::code`), the second from the client.
  *
  * @typedef {'argument' | 'shape' | 'architecture' | 'file' | 'version' | 'data' | 'divergence' | 'io'
- *   | 'network' | 'picture' | 'engine'
+ *   | 'network' | 'integrity' | 'picture' | 'engine'
  *   | 'camera-denied' | 'camera-absent' | 'camera-in-use' | 'camera-insecure'} ErrorCode
  */
 

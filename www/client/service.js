@@ -12,6 +12,8 @@ import { copyPixels } from './pixels.js'
  * @property {Network['input']} input what the network sees of a picture: its size, and the factor from bytes to values
  * @property {number} parameters trained and fixed weights together
  * @property {string} summary Keras's table of layers
+ * @property {Network['layers']} layers the rows of that table
+ * @property {Network['training']} training how the network was trained, as its file tells: free in form
  */
 
 /**
@@ -19,6 +21,7 @@ import { copyPixels } from './pixels.js'
  *
  * @typedef {object} Classification
  * @property {Float32Array} probabilities one a label
+ * @property {boolean | undefined} noneOfThese whether the picture is unlike all that the network knows, if it can tell
  * @property {Float32Array} seen the tensor the network was given, height x width x channels
  * @property {{ pixels: number, network: number }} milliseconds bringing the pixels in; resizing and the forward pass
  */
@@ -62,6 +65,8 @@ export class Service {
       input: network.input,
       parameters: network.countParams(),
       summary: network.summary(),
+      layers: network.layers,
+      training: network.training,
     }
   }
 
@@ -82,6 +87,7 @@ export class Service {
     const ended = performance.now()
     return {
       probabilities,
+      noneOfThese: network.noneOfThese(),
       seen: network.seen(),
       milliseconds: { pixels: copied - began, network: ended - copied },
     }

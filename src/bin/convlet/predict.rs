@@ -74,11 +74,10 @@ fn predict(classifier: &mut Classifier, image: &Path) -> Result<Answer> {
     let picture = decode(image)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let probabilities = classifier.classify(&picture, width, height)?.to_vec();
-    let unfamiliarity = classifier.unfamiliarity();
     Ok(Answer {
         file: image.display().to_string(),
         predictions: classifier.ranked(&probabilities),
-        none_of_these: unfamiliarity.zip(classifier.threshold()).map(|(far, limit)| far > limit),
+        none_of_these: classifier.none_of_these(),
     })
 }
 
