@@ -9,7 +9,7 @@
 //! In a model file: metadata `confidence`, JSON `{"temperature": .., "threshold": ..}`, and with a threshold the tensors
 //! `confidence/mean` (d) and `confidence/whitening` (d, d), lower triangular.
 
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::file::{ModelFile, Weight};
 use crate::json;
 use serde_json::Value;
@@ -67,7 +67,7 @@ impl Confidence {
         let (temperature, threshold) = (number("temperature")?, number("threshold")?);
         for (name, value) in [("temperature", temperature), ("threshold", threshold)] {
             if let Some(value) = value.filter(|value| !(*value > 0.0 && value.is_finite())) {
-                bail!(File, "{KEY}: {name}: expected a number above 0, got {value}");
+                bail!(File, "{KEY}: {name}: expected a number above 0, got {}", shown(value));
             }
         }
         let familiarity = match (threshold, mean, whitening) {

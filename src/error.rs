@@ -56,6 +56,13 @@ impl Error {
         Self { kind, message: message.into() }
     }
 
+    /// As [`Self::new`]; out of line, so that what refuses something stays small.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn formatted(kind: ErrorKind, message: fmt::Arguments) -> Self {
+        Self { kind, message: message.to_string() }
+    }
+
     /// The same error, its message led by where it arose: a layer's name, a file's path.
     pub fn within(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
@@ -76,10 +83,20 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// A number as messages show it. serde_json writes numbers anyhow; core's own way of it would come to 15 KB of wasm.
+pub(crate) fn shown(number: f32) -> String {
+    if !number.is_finite() {
+        let sign = if number < 0.0 { "-" } else { "" };
+        return if number.is_nan() { "NaN".into() } else { format!("{sign}inf") };
+    }
+    let text = serde_json::to_string(&number).unwrap_or_default();
+    text.strip_suffix(".0").unwrap_or(&text).into()
+}
+
 /// Returns early with an [`Error`]: `bail!(Shape, "Dense: expected {} features, got {}", a, b)`.
 macro_rules! bail {
     ($kind:ident, $($message:tt)*) => {
-        return Err($crate::error::Error::new($crate::error::ErrorKind::$kind, format!($($message)*)))
+        return Err($crate::error::Error::formatted($crate::error::ErrorKind::$kind, format_args!($($message)*)))
     };
 }
 pub(crate) use bail;

@@ -24,7 +24,7 @@ mod metadata;
 mod storage;
 
 use crate::architecture::Architecture;
-use crate::error::{Error, ErrorKind, Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail, shown};
 use crate::image::{Input, Resize};
 use crate::json::{self, Places, Reader};
 use container::Container;
@@ -217,7 +217,11 @@ impl ModelFile {
             );
         }
         if !rescale.is_normal() {
-            bail!(File, "input: expected rescale to be a number other than 0, got {rescale}");
+            bail!(
+                File,
+                "input: expected rescale to be a number other than 0, got {}",
+                shown(rescale)
+            );
         }
         let mut names = Places::default();
         for Weight { name, shape, values } in &self.weights {
@@ -229,7 +233,7 @@ impl ModelFile {
                 bail!(File, "tensor {name:?}: expected values for {shape:?}, got {}", values.len());
             }
             if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-                let value = values[i];
+                let value = shown(values[i]);
                 bail!(
                     Divergence,
                     "tensor {name:?}: expected finite numbers, got {value} at index {i}"

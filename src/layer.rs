@@ -146,13 +146,19 @@ pub struct Shapes {
 impl Shapes {
     /// Floats in input `i` of one sample.
     pub fn input_len(&self, i: usize) -> usize {
-        self.inputs[i].iter().product()
+        product(&self.inputs[i])
     }
 
     /// Floats in the output of one sample.
     pub fn output_len(&self) -> usize {
-        self.output.iter().product()
+        product(&self.output)
     }
+}
+
+/// Numbers in a tensor. Out of line, since it would be vectorized at each of its many places.
+#[inline(never)]
+fn product(shape: &[usize]) -> usize {
+    shape.iter().product()
 }
 
 /// How much a layer keeps, in elements.

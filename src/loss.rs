@@ -7,6 +7,7 @@ use libm::{expf, log1pf, logf};
 
 use crate::error::{Result, bail};
 use crate::kernel::activation::Activation;
+use crate::layer::config::activation_value;
 
 /// A loss, named as Keras names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,8 @@ impl Loss {
             Activation::Softmax => Ok(Loss::CategoricalCrossentropy),
             _ => bail!(
                 Architecture,
-                "training: expected a network that ends in sigmoid or softmax, got {activation:?}"
+                "training: expected a network that ends in sigmoid or softmax, got {}",
+                activation_value(activation)
             ),
         }
     }

@@ -378,6 +378,7 @@ fn activation(layer: &Arc<dyn Layer>) -> Activation {
     last.downcast_ref::<ActivationLayer>().map_or(Activation::Linear, |last| last.activation)
 }
 
+#[inline(never)]
 fn product(shape: &[usize]) -> usize {
     shape.iter().fold(1, |product, &size| product.saturating_mul(size))
 }

@@ -5,7 +5,7 @@
 
 use ndarray::{ArrayView2, ArrayView4};
 
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::loss::Loss;
 use crate::metric::{correct, predicted_class};
 use crate::model::{Mode, Model};
@@ -119,7 +119,8 @@ fn step(model: &mut Model, optimizer: &mut Optimizer, batch: &Batch) -> Result<(
     if !value.is_finite() {
         bail!(
             Divergence,
-            "training: expected a finite loss, got {value}; a lower learning rate may help"
+            "training: expected a finite loss, got {}; a lower learning rate may help",
+            shown(value)
         );
     }
     model.backward(batch.n);

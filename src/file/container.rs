@@ -7,10 +7,12 @@
 
 use super::storage::{SCALE, Storage, Stored, dequantize, f16_to_f32, store};
 use super::{MAX_FILE, MAX_HEADER, MAX_METADATA, MAX_RANK, MAX_TENSORS, Metadata, Weight};
-use crate::error::{Error, ErrorKind, Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail, shown};
 use crate::json::{self, Places, Read, Reader, object};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 const METADATA: &str = "__metadata__";
 
@@ -43,17 +45,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
         bail!(File, "expected a model file of at most {MAX_FILE} bytes, got {}", bytes.len());
     }
     let (header, data) = split(bytes)?;
-    let Header { metadata, tensors: mut places } = Header::read(header).map_err(|error| {
+    let Header { metadata, tensors: places } = Header::read(header).map_err(|error| {
         Error::new(ErrorKind::File, format!("expected a header in JSON, got {error}"))
     })?;
-    places
-        .sort_unstable_by(|(a, at), (b, bt)| at.data_offsets.cmp(&bt.data_offsets).then(a.cmp(b)));
+    let at = |(i, (_, info)): (usize, &(String, TensorInfo))| Reverse((info.data_offsets, i));
+    let mut order: BinaryHeap<_> = places.iter().enumerate().map(at).collect();
     let mut end = 0;
     let mut tensors = Vec::with_capacity(places.len());
     // Names of tensors that hold levels, which mean nothing without their steps.
     let mut levels = Vec::new();
-    for (name, info) in places {
-        let (start, stop) = info.data_offsets;
+    while let Some(Reverse(((start, stop), i))) = order.pop() {
+        let (name, info) = &places[i];
         if start != end {
             let trouble = if start < end { "overlaps with" } else { "leaves a gap to" };
             bail!(
@@ -68,12 +70,12 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
                 data.len()
             );
         };
-        let values = read_values(&info, bytes).map_err(|e| e.within(format!("tensor {name:?}")))?;
+        let values = read_values(info, bytes).map_err(|e| e.within(format!("tensor {name:?}")))?;
         end = stop;
         if info.dtype == Dtype::I8 {
             levels.push(name.clone());
         }
-        tensors.push(Weight { name, shape: info.shape, values });
+        tensors.push(Weight { name: name.clone(), shape: info.shape.clone(), values });
     }
     if end != data.len() {
         bail!(File, "expected {end} bytes of tensors, got {}", data.len());
@@ -108,7 +110,7 @@ fn read_values(info: &TensorInfo, bytes: &[u8]) -> Result<Vec<f32>> {
     }
     let values = decode(*dtype, bytes)?;
     match values.iter().position(|value| !value.is_finite()) {
-        Some(i) => bail!(File, "expected finite numbers, got {} at index {i}", values[i]),
+        Some(i) => bail!(File, "expected finite numbers, got {} at index {i}", shown(values[i])),
         None => Ok(values),
     }
 }

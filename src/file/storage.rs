@@ -3,7 +3,7 @@
 use safetensors::tensor::Dtype;
 
 use super::Weight;
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 
 /// What a file's weights are rounded to. Biases, statistics and scales, small as they are, stay F32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,8 @@ pub(super) fn store(weight: &Weight, storage: Storage) -> Result<Vec<Stored>> {
         if f16_to_f32(half).is_infinite() {
             bail!(
                 File,
-                "tensor {name:?}: expected numbers that F16 holds, up to 65504, got {value}"
+                "tensor {name:?}: expected numbers that F16 holds, up to 65504, got {}",
+                shown(value)
             );
         }
         bytes.extend(half.to_le_bytes());

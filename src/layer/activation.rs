@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::config::{Config, activation_value};
 use super::{Backward, Forward, Layer, Traits};
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::json::object;
 use crate::kernel::activation::{Activation, activation_backward, activation_forward};
 
@@ -39,7 +39,7 @@ impl ActivationLayer {
                     (Some(6.0), 0.0) => Activation::Relu6,
                     (None, slope) => Activation::LeakyRelu(slope),
                     (Some(limit), _) => {
-                        bail!(Architecture, "max_value: expected null or 6, got {limit}")
+                        bail!(Architecture, "max_value: expected null or 6, got {}", shown(limit))
                     }
                 };
                 ("ReLU", activation)

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::config::{Config, Initializer};
 use super::{Backward, Forward, Layer, Memory, Parameter, Shapes, Traits, WeightSpec};
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::json::object;
 use crate::kernel::batch_normalization::{
     Normalization, batch_moments, batch_normalization_backward, batch_normalization_forward,
@@ -54,8 +54,8 @@ impl BatchNormalization {
             bail!(
                 Architecture,
                 "expected an epsilon above 0 and a momentum from 0 to 1, got {} and {}",
-                own.epsilon,
-                own.momentum
+                shown(own.epsilon),
+                shown(own.momentum)
             );
         }
         Ok(own)

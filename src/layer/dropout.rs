@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::config::Config;
 use super::{Backward, Forward, Layer, Memory, Shapes, Traits};
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::json::object;
 
 /// Sets a share `rate` of the values to 0 and scales the others by `1 / (1 - rate)`; does nothing outside of training.
@@ -42,7 +42,11 @@ impl Layer for Dropout {
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {
         if !(0.0..1.0).contains(&self.rate) {
-            bail!(Architecture, "rate: expected a number from 0 to below 1, got {}", self.rate);
+            bail!(
+                Architecture,
+                "rate: expected a number from 0 to below 1, got {}",
+                shown(self.rate)
+            );
         }
         match inputs {
             [shape] => Ok(shape.clone()),

@@ -79,9 +79,31 @@ fn grouped(count: usize) -> String {
 }
 
 fn bytes(count: usize) -> String {
-    match count as f64 / 1024.0 {
-        kib if kib < 1.0 => format!("{count} B"),
-        kib if kib < 1024.0 => format!("{kib:.2} KB"),
-        kib => format!("{:.2} MB", kib / 1024.0),
+    let (unit, name) = match count {
+        0..1024 => return format!("{count} B"),
+        1024..1048576 => (1 << 10, "KB"),
+        _ => (1 << 20, "MB"),
+    };
+    // In whole numbers, halves to the even hundredth, as Python rounds them.
+    let (hundredths, rest) = (count as u64 * 100 / unit, count as u64 * 100 % unit);
+    let up = rest * 2 > unit || rest * 2 == unit && hundredths % 2 == 1;
+    let hundredths = hundredths + u64::from(up);
+    format!("{}.{:02} {name}", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn sizes_are_rounded_as_python_does() {
+        for count in (0..5000).chain([1 << 20, 3_252_868, 13_631_488, u32::MAX as usize]) {
+            let expected = match count as f64 / 1024.0 {
+                kib if kib < 1.0 => format!("{count} B"),
+                kib if kib < 1024.0 => format!("{kib:.2} KB"),
+                kib => format!("{:.2} MB", kib / 1024.0),
+            };
+            assert_eq!(bytes(count), expected);
+        }
     }
 }
