@@ -1,8 +1,9 @@
-//! JSON read piece by piece. The numbers and escapes themselves are serde_json's to read; its generic machinery around
-//! them would be several times this file's size in wasm.
+//! JSON read piece by piece. Numbers are serde_json's to read; its generic machinery around them would be several times
+//! this file's size in wasm.
 
 use super::Map;
 use serde_json::{Number, Value};
+use std::str::Chars;
 
 /// How deep lists and objects may nest: serde_json's own cap.
 const MAX_DEPTH: usize = 127;
@@ -165,8 +166,8 @@ impl<'a> Reader<'a> {
         if is_plain {
             return Ok(self.text[start + 1..end].into());
         }
-        let string = serde_json::from_str(&self.text[start..=end]);
-        string.map_err(|_| self.trouble("invalid escape in a string"))
+        let string = unescaped(&self.text[start + 1..end]);
+        string.ok_or_else(|| self.trouble("invalid escape in a string"))
     }
 
     /// A whole number from 0 up.
@@ -232,4 +233,44 @@ impl<'a> Reader<'a> {
         }
         Err(self.trouble("expected value"))
     }
+}
+
+/// What a string's text stands for.
+fn unescaped(text: &str) -> Option<String> {
+    let mut string = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(char) = chars.next() {
+        string.push(match char {
+            '\\' => match chars.next()? {
+                same @ ('"' | '\\' | '/') => same,
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => code_point(&mut chars)?,
+                _ => return None,
+            },
+            plain => plain,
+        });
+    }
+    Some(string)
+}
+
+/// The character behind `\u`: four digits, or twice four for one beyond 16 bits (a surrogate pair).
+fn code_point(chars: &mut Chars) -> Option<char> {
+    let unit = four_digits(chars)?;
+    if !(0xd800..0xdc00).contains(&unit) {
+        return char::from_u32(unit);
+    }
+    let low = match (chars.next()?, chars.next()?) {
+        ('\\', 'u') => four_digits(chars)?,
+        _ => return None,
+    };
+    let low = low.checked_sub(0xdc00).filter(|&low| low < 0x400)?;
+    char::from_u32(0x10000 + ((unit - 0xd800) << 10) + low)
+}
+
+fn four_digits(chars: &mut Chars) -> Option<u32> {
+    (0..4).try_fold(0, |value, _| Some(value * 16 + chars.next()?.to_digit(16)?))
 }
