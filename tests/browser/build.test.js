@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { launch, newPage } from './support/browser.js'
 import { answerWith } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
@@ -10,6 +11,9 @@ import { serve, WWW } from './support/server.js'
 
 /** Confidences are at most 1, and the sums below them less than a hundred steps long. */
 const TOLERANCE = 1e-5
+
+/** The most bytes that a visitor downloads for the engine, compressed as a server does. To be lowered as it shrinks. */
+const BUDGET = 200_000
 
 const fixture = readFileSync(join(WWW, '../tests/fixtures/keras.safetensors'))
 const picture = png(40, 30, (x, y) => [(x * 53 + y * 31) % 256, (x * y * 7) % 256, (x * 5 + y * 97) % 256])
@@ -66,4 +70,11 @@ test('both builds give the same answer, side by side on one page', async () => {
   assert.deepEqual(relaxed.map(({ label }) => label), strict.map(({ label }) => label))
   for (const [index, { confidence }] of relaxed.entries())
     assert.ok(Math.abs(confidence - strict[index].confidence) <= TOLERANCE, `${confidence}, ${strict[index].confidence}`)
+})
+
+test('each build stays within the budget of bytes', () => {
+  for (const name of ['convlet_bg.wasm', 'convlet_relaxed_bg.wasm']) {
+    const { length } = gzipSync(readFileSync(join(WWW, 'pkg', name)), { level: 9 })
+    assert.ok(length <= BUDGET, `${name}: expected at most ${BUDGET} bytes with gzip, got ${length}`)
+  }
 })
