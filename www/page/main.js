@@ -3,6 +3,7 @@ import { Classifier } from '../client/classifier.js'
 import { Answer } from './answer.js'
 import { isModel, takeFiles } from './intake.js'
 import { ModelPanel } from './model-panel.js'
+import { requestedModel } from './models.js'
 import { Notice } from './notice.js'
 import { Seen } from './seen.js'
 import { Stage } from './stage.js'
@@ -118,4 +119,4 @@ for (const sample of document.querySelectorAll('.sample img'))
   if (sample instanceof HTMLImageElement)
     sample.closest('button')?.addEventListener('click', () => lookAtStill(sample.src, sample.alt))
 
-useModel(new URL('../models/article.safetensors', import.meta.url))
+useModel(requestedModel())
