@@ -12,7 +12,7 @@ export default defineConfig({
     // Inlined pictures would be `data:` addresses, and paid for whether shown or not.
     assetsInlineLimit: 0,
     rolldownOptions: {
-      input: ['index.html', 'teach.html'],
+      input: ['index.html', 'teach.html', 'tutorial.html'],
       output: {
         // A model keeps its name: the page shows it and others link to it.
         assetFileNames: ({ names }) =>

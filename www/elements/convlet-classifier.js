@@ -1,0 +1,235 @@
+import { ConvletError, messageOf } from '../client/errors.js'
+import { Bars, BARS } from './support/bars.js'
+import { CameraControl } from './support/camera-control.js'
+import { button, make } from './support/dom.js'
+import { ConvletElement, define, whenSeen } from './support/element.js'
+import { percent } from './support/format.js'
+import { takeFiles } from './support/intake.js'
+import { sharedModel } from './support/models.js'
+import { sheet } from './support/sheet.js'
+
+/** @import { Classifier, Examination } from '../client/classifier.js' */
+/** @import { PictureSource } from '../client/pixels.js' */
+
+const STYLE = sheet(`
+:host { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); }
+.stage {
+  position: relative; aspect-ratio: 4 / 3; overflow: hidden; border-radius: var(--round); background: var(--sunken);
+}
+.still, .video { display: block; width: 100%; height: 100%; object-fit: contain; }
+.mirrored { transform: scaleX(-1); }
+.row { margin-top: 0.75rem; }
+.state { min-height: 1.5em; color: var(--ink-soft); overflow-wrap: anywhere; }
+.state.trouble { color: var(--bad); }
+.progress { display: block; width: 100%; height: 0.5rem; margin-top: 0.25rem; accent-color: var(--accent); }
+.progress.idle { visibility: hidden; }
+:host([data-over]) .stage { outline: 3px dashed var(--accent); outline-offset: -3px; }
+`)
+
+/**
+ * `<convlet-classifier src="model.safetensors">`: what a picture shows, from a file, a drop, a paste or the camera.
+ *
+ * Attributes: `src`, `integrity` (sha256-...: any other file is refused), `camera` (offers it), `picture` (an address,
+ * classified at once), `top-k`, `loading` (lazy, the default, or eager), `poster` (a picture shown until there is one).
+ * Events: `load`, `progress`, `classify` and `error`, each with its `detail`; the last one's is a `ConvletError`.
+ */
+export class ConvletClassifier extends ConvletElement {
+  /** @override */
+  static styles = [BARS, STYLE]
+
+  static observedAttributes = ['src', 'integrity', 'camera', 'picture', 'top-k', 'loading', 'poster']
+
+  /** The network, once loaded. @type {Classifier | undefined} */
+  classifier
+  /** The last answer. @type {Examination | undefined} */
+  answer
+  /** What is to be classified, as soon as there is a network. @type {PictureSource | undefined} */
+  #picture
+  /** Ends with the element's life. */
+  #signal = AbortSignal.abort()
+  /** Withdraws what is being classified when another picture comes. */
+  #looking = new AbortController()
+  /** Stands for the loop that hands on frames; any other that still waits for its frame ends. */
+  #following = {}
+  /** Lets a picture that the visitor chose go. @type {(() => void) | undefined} */
+  #revoke
+  #still = make('img', 'still')
+  #state = make('p', 'state')
+  #progress = make('progress', 'progress idle')
+  #spoken = make('p', 'hidden-text')
+  #bars = new Bars()
+  #file = make('input', 'hidden-file')
+  #camera = new CameraControl({
+    onOpen: () => this.#follow(),
+    onClose: () => (this.#still.hidden = !this.#still.src),
+    onError: (thrown) => this.#fail(thrown),
+  })
+
+  constructor() {
+    super()
+    Object.assign(this.#file, { type: 'file', accept: 'image/*', hidden: true, tabIndex: -1, ariaLabel: 'Picture' })
+    this.#state.role = 'status'
+    this.#spoken.setAttribute('aria-live', 'polite')
+    this.#progress.ariaLabel = 'Loading the network'
+    const choose = button('Choose a picture', () => this.#file.click(), 'choose')
+    const stage = make('div', 'stage', this.#still, this.#camera.video)
+    const controls = make('div', 'row', choose, this.#camera.button, this.#file)
+    this.root.append(
+      make('div', 'look', stage, controls),
+      make('div', 'verdict', ...this.#bars.elements, this.#state, this.#progress, this.#spoken),
+    )
+  }
+
+  /**
+   * @override
+   * @param {AbortSignal} signal
+   */
+  start(signal) {
+    this.#signal = signal
+    this.#camera.button.hidden = !this.hasAttribute('camera')
+    this.#bars.reserve(this.#topK)
+    const poster = this.getAttribute('picture') ?? this.getAttribute('poster')
+    if (!this.#picture) this.#showStill(poster ?? '', this.getAttribute('alt') ?? '')
+    takeFiles(this, this.#file, signal, ([file]) => this.#take(file))
+    signal.addEventListener('abort', () => this.#stop())
+    if (this.getAttribute('loading') === 'eager') this.#load(signal)
+    else whenSeen(this, signal, () => this.#load(signal))
+  }
+
+  /** Undoes what a life has begun; a picture that the visitor chose stays, for the next one. */
+  #stop() {
+    this.#camera.close()
+    this.#looking.abort()
+    this.classifier = undefined
+    this.#progress.classList.add('idle')
+  }
+
+  get #topK() {
+    return this.number('top-k', 3, 1, 20)
+  }
+
+  /**
+   * @param {AbortSignal} signal
+   */
+  async #load(signal) {
+    const src = this.getAttribute('src')
+    if (!src) return this.#tell('No network is named yet: src is missing.')
+    this.#tell('Loading the network')
+    this.#progress.classList.remove('idle')
+    try {
+      const classifier = await sharedModel(src, {
+        integrity: this.getAttribute('integrity') ?? undefined,
+        signal,
+        onProgress: (progress) => {
+          if (progress.progress !== undefined) this.#progress.value = progress.progress
+          this.emit('progress', progress)
+        },
+      })
+      this.classifier = classifier
+      const { labels, parameters, name } = classifier
+      this.#tell(this.#picture || this.hasAttribute('picture') ? '' : 'Choose a picture, drop it here or paste it.')
+      this.emit('load', { name, labels, parameters })
+      await this.#firstLook()
+    } catch (thrown) {
+      if (!signal.aborted) this.#fail(thrown)
+    } finally {
+      if (!signal.aborted) this.#progress.classList.add('idle')
+    }
+  }
+
+  /** Classifies what was there before the network was. */
+  async #firstLook() {
+    if (this.#picture) await this.classify(this.#picture)
+    else if (this.hasAttribute('picture')) await this.#look(this.#still)
+  }
+
+  /**
+   * What the picture shows, most likely first; shown as well, but not the picture itself.
+   *
+   * @param {PictureSource} source
+   */
+  async classify(source) {
+    this.#picture = source
+    await this.#look(source)
+    return this.answer?.predictions ?? []
+  }
+
+  /**
+   * @param {PictureSource} source
+   */
+  async #look(source) {
+    this.#looking.abort()
+    const { signal } = (this.#looking = new AbortController())
+    const { classifier } = this
+    if (!classifier) return
+    try {
+      const answer = await classifier.examine(source, { signal })
+      if (signal.aborted || this.#signal.aborted) return
+      this.answer = answer
+      const { predictions, noneOfThese = false } = answer
+      this.#bars.show(predictions, classifier.labels, noneOfThese)
+      this.#tell('')
+      if (!this.#camera.isOpen)
+        this.#spoken.textContent = noneOfThese
+          ? 'None of these'
+          : `${predictions[0].label}, ${percent(predictions[0].confidence)}`
+      this.emit('classify', answer)
+    } catch (thrown) {
+      if (!signal.aborted && !this.#signal.aborted) this.#fail(thrown)
+    }
+  }
+
+  /**
+   * @param {File} file
+   */
+  async #take(file) {
+    this.#camera.close()
+    const url = URL.createObjectURL(file)
+    this.#revoke?.()
+    this.#revoke = () => URL.revokeObjectURL(url)
+    this.#showStill(url, file.name || 'The pasted picture')
+    await this.classify(file)
+  }
+
+  /** Classifies frames, each when the one before has its answer, for as long as the camera is on. */
+  async #follow() {
+    this.#still.hidden = true
+    const following = (this.#following = {})
+    while (this.#camera.isOpen && following === this.#following) {
+      await this.#look(this.#camera.video)
+      await this.#camera.nextFrame()
+    }
+  }
+
+  /**
+   * @param {string} src
+   * @param {string} alt
+   */
+  #showStill(src, alt) {
+    this.#still.hidden = src === ''
+    this.#still.alt = alt
+    if (src === '') this.#still.removeAttribute('src')
+    else if (this.#still.getAttribute('src') !== src) this.#still.src = src
+  }
+
+  /**
+   * @param {string} text
+   */
+  #tell(text) {
+    this.#state.classList.remove('trouble')
+    this.#state.textContent = text
+  }
+
+  /**
+   * @param {unknown} thrown
+   */
+  #fail(thrown) {
+    const error =
+      thrown instanceof ConvletError ? thrown : new ConvletError('engine', messageOf(thrown), { cause: thrown })
+    this.#state.textContent = error.message
+    this.#state.classList.add('trouble')
+    this.emit('error', error)
+  }
+}
+
+define('convlet-classifier', ConvletClassifier)
