@@ -1,6 +1,22 @@
 import { defineConfig } from 'vite'
 
+/**
+ * The tutorial is shown once its elements are there, so that nothing moves when they come. Vite drops the attribute that
+ * says so. A script that fails to load holds nothing up.
+ *
+ * @type {import('vite').Plugin}
+ */
+const elementsFirst = {
+  name: 'elements-first',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (html, { path }) =>
+      path.endsWith('/tutorial.html') ? html.replace('<script type="module"', '$& blocking="render"') : html,
+  },
+}
+
 export default defineConfig({
+  plugins: [elementsFirst],
   // The pages may lie anywhere on any host.
   base: './',
   // A missing file answers 404, not the front page.

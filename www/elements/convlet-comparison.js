@@ -1,4 +1,4 @@
-import { make } from './support/dom.js'
+import { make, scrollable } from './support/dom.js'
 import { ConvletElement, define, whenSeen } from './support/element.js'
 import { bytes, percent, whole } from './support/format.js'
 import { sharedModel } from './support/models.js'
@@ -7,22 +7,27 @@ import { sheet } from './support/sheet.js'
 /** @import { Classifier } from '../client/classifier.js' */
 
 const STYLE = sheet(`
-.scroll { overflow-x: auto; }
-.table { width: 100%; border-collapse: collapse; }
+/* Fixed: what comes later must not move what is there. */
+.table { width: 100%; min-width: 17rem; table-layout: fixed; border-collapse: collapse; }
 th, td { padding: 0.375rem 0.75rem 0.375rem 0; text-align: start; border-bottom: 1px solid var(--line); }
 thead th { font-size: 0.875rem; font-weight: 500; color: var(--ink-soft); }
 tbody th { font-weight: 650; overflow-wrap: anywhere; }
-.number { text-align: end; }
+.number { text-align: end; white-space: nowrap; }
+@media (max-width: 34rem) { .number.aside { display: none; } }
 .words { min-height: 1.5em; margin-top: 0.5rem; }
 `)
 
-/** What is told of each model; every figure comes out of its file. @type {[string, (model: Classifier) => string][]} */
+/**
+ * What is told of each model, and its class: what is aside is left out on a phone. Every figure comes out of the file.
+ *
+ * @type {[string, string, (model: Classifier) => string][]}
+ */
 const COLUMNS = [
-  ['input', ({ input }) => `${input.width} × ${input.height}`],
-  ['layers', ({ layers }) => whole(layers.length)],
-  ['parameters', ({ parameters }) => whole(parameters)],
-  ['right', ({ training }) => best(training.history?.val_accuracy)],
-  ['file', ({ size }) => bytes(size)],
+  ['input', 'number aside', ({ input }) => `${input.width} × ${input.height}`],
+  ['layers', 'number', ({ layers }) => whole(layers.length)],
+  ['parameters', 'number', ({ parameters }) => whole(parameters)],
+  ['right', 'number', ({ training }) => best(training.history?.val_accuracy)],
+  ['file', 'number aside', ({ size }) => bytes(size)],
 ]
 
 /**
@@ -40,14 +45,14 @@ export class ConvletComparison extends ConvletElement {
    * @param {AbortSignal} signal
    */
   start(signal) {
-    const head = ['model', ...COLUMNS.map(([name]) => name)].map((name, place) => {
-      const cell = make('th', place > 0 ? 'number' : '', name)
+    const head = [['model', ''], ...COLUMNS].map(([name, className]) => {
+      const cell = make('th', /** @type {string} */ (className), /** @type {string} */ (name))
       cell.scope = 'col'
       return cell
     })
-    const body = make('tbody', '', ...this.sources.map((src) => make('tr', '', rowHead(src))))
+    const body = make('tbody', '', ...this.sources.map((src) => make('tr', '', rowHead(src), ...COLUMNS.map(([, className]) => make('td', className, '–')))))
     const words = make('p', 'words')
-    const scroll = make('div', 'scroll', make('table', 'table', make('thead', '', make('tr', '', ...head)), body))
+    const scroll = scrollable('Models', make('table', 'table', make('thead', '', make('tr', '', ...head)), body))
     this.root.replaceChildren(scroll, words)
     whenSeen(this, signal, () => this.#load(body, words, signal))
   }
@@ -65,7 +70,7 @@ export class ConvletComparison extends ConvletElement {
     try {
       for (const [place, src] of this.sources.entries()) {
         const model = await sharedModel(src, { signal })
-        const cells = COLUMNS.map(([, tell]) => make('td', 'number', tell(model)))
+        const cells = COLUMNS.map(([, className, tell]) => make('td', className, tell(model)))
         body.children[place].replaceChildren(rowHead(src), ...cells)
       }
       this.emit('load')

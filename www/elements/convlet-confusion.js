@@ -1,11 +1,10 @@
-import { make } from './support/dom.js'
+import { make, scrollable } from './support/dom.js'
 import { ConvletElement, define } from './support/element.js'
 import { percent, whole } from './support/format.js'
 import { numbers, rows } from './support/sliding.js'
 import { sheet } from './support/sheet.js'
 
 const STYLE = sheet(`
-.scroll { overflow-x: auto; }
 .table { border-collapse: separate; border-spacing: 3px; width: 100%; }
 th { padding: 0.375rem; font-size: 0.875rem; font-weight: 500; color: var(--ink-soft); text-align: start; }
 .cell { padding: 0.625rem; border-radius: 4px; background: color-mix(in srgb, var(--tone) var(--share), var(--paper)); }
@@ -55,7 +54,7 @@ export class ConvletConfusion extends ConvletElement {
       make('tbody', '', ...matrix.map((row, truth) => this.#row(row, truth))),
     )
     const words = all > 0 ? `${whole(right)} of ${whole(all)} right: ${percent(right / all)}.` : 'Nothing counted yet.'
-    this.root.replaceChildren(make('div', 'scroll', table), make('p', 'words', words))
+    this.root.replaceChildren(scrollable('Confusion matrix', table), make('p', 'words', words))
   }
 
   /**

@@ -8,7 +8,7 @@ const STYLE = sheet(`
 .tangent { stroke: var(--cool); stroke-width: 2; }
 .ball { fill: var(--accent); stroke: var(--paper); stroke-width: 2; }
 .trail { fill: var(--accent); opacity: 0.35; }
-.sum { margin-top: 0.75rem; padding: 0.75rem; border-radius: var(--round); background: var(--sunken); min-height: 7.5rem; }
+.sum { margin-top: 0.75rem; padding: 0.75rem; border-radius: var(--round); background: var(--sunken); min-height: 6rem; }
 .sum .last { font-weight: 700; }
 .row { margin-top: 0.75rem; }
 `)
@@ -83,7 +83,7 @@ export class ConvletDescent extends ConvletElement {
       return /** @type {[number, number]} */ ([w, lossAt(w)])
     })
     this.#plot.element.ariaLabel = 'The loss for each weight, and the weight going down its slope'
-    this.#plot.content.replaceChildren(this.#plot.line(line, 'line first'), this.#tangent, this.#marks, this.#ball)
+    this.#plot.content.replaceChildren(this.#plot.line(line, 'line curve'), this.#tangent, this.#marks, this.#ball)
     this.#play.hidden = wantsStillness()
     const place = slider('Weight', { min: FROM, max: TO, step: 0.01, value: this.weight }, (w) => fixed(w), (w) => this.#put(w))
     this.#setSlider = place.set
@@ -171,7 +171,7 @@ export class ConvletDescent extends ConvletElement {
     const { weight, rate } = this
     const [loss, slope] = [lossAt(weight), slopeAt(weight)]
     this.#plot.place(this.#ball, weight, loss)
-    const reach = 0.9
+    const reach = 0.6
     const ends = [weight - reach, weight + reach].map((w) => this.#plot.at(w, loss + slope * (w - weight)))
     for (const [end, [x, y]] of ends.entries()) {
       this.#tangent.setAttribute(`x${end + 1}`, String(x))

@@ -9,13 +9,13 @@ import { sheet } from './support/sheet.js'
 
 const STYLE = sheet(`
 .legend { display: flex; flex-wrap: wrap; gap: 0 1.25rem; margin-bottom: 0.5rem; font-size: 0.875rem; }
-.key::before { content: ''; display: inline-block; width: 1.5rem; margin-right: 0.375rem; vertical-align: middle; border-top: 3px solid var(--ink-soft); }
-.key.second::before { border-color: var(--accent); }
+.key::before { content: ''; display: inline-block; width: 1.5rem; margin-right: 0.375rem; vertical-align: middle; border-top: 3px dashed var(--ink-soft); }
+.key.second::before { border-top: 3px solid var(--accent); }
 .now { stroke: var(--ink-soft); stroke-dasharray: 3 3; }
 .ball { stroke: var(--paper); stroke-width: 2; fill: var(--ink-soft); }
 .ball.second { fill: var(--accent); }
 .row { margin-top: 0.75rem; }
-.words { margin-top: 0.75rem; min-height: 3em; }
+.words { margin-top: 0.75rem; min-height: 4.5em; }
 `)
 
 /** Milliseconds an epoch stays while the training is replayed. */

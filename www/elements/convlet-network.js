@@ -41,7 +41,7 @@ const INPUTS = [{ x: 30, y: 80 }, { x: 30, y: 180 }]
 const HIDDEN = [{ x: 165, y: 36 }, { x: 165, y: 126 }, { x: 165, y: 216 }]
 const OUTPUT = { x: 285, y: 126 }
 /** Where on its line a weight's knob sits: knobs of different inputs must not meet. */
-const FIRST_KNOBS = [0.28, 0.58]
+const FIRST_KNOBS = [0.27, 0.62]
 /** Cells along a side of the map. */
 const CELLS = 20
 

@@ -1,4 +1,4 @@
-import { make } from './support/dom.js'
+import { make, scrollable } from './support/dom.js'
 import { ConvletElement, define, whenSeen } from './support/element.js'
 import { whole } from './support/format.js'
 import { sharedModel } from './support/models.js'
@@ -7,15 +7,19 @@ import { sheet } from './support/sheet.js'
 /** @import { Classifier } from '../client/classifier.js' */
 
 const STYLE = sheet(`
-.scroll { overflow-x: auto; }
-.table { width: 100%; border-collapse: collapse; }
+.table { width: 100%; table-layout: fixed; border-collapse: collapse; }
+th:first-child { width: 50%; }
+th.number { width: 7rem; }
 th, td { padding: 0.375rem 0.75rem 0.375rem 0; text-align: start; vertical-align: baseline; border-bottom: 1px solid var(--line); }
 th { font-size: 0.875rem; font-weight: 500; color: var(--ink-soft); }
 .number { text-align: end; white-space: nowrap; }
 .formula { color: var(--ink-soft); font-size: 0.875rem; }
 .sum td { border: 0; font-weight: 700; }
 .check { margin-top: 0.75rem; min-height: 3em; }
-@media (max-width: 30rem) { .shape { display: none; } }
+@media (max-width: 30rem) {
+  .shape { display: none; }
+  th:first-child { width: auto; }
+}
 `)
 
 /**
@@ -41,7 +45,7 @@ export class ConvletSummary extends ConvletElement {
       cell.scope = 'col'
       return cell
     })
-    const scroll = make('div', 'scroll', make('table', 'table', make('thead', '', make('tr', '', ...head)), this.#rows))
+    const scroll = scrollable('Layers', make('table', 'table', make('thead', '', make('tr', '', ...head)), this.#rows))
     this.root.replaceChildren(scroll, this.#check)
     whenSeen(this, signal, () => this.#load(signal))
   }

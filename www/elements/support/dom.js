@@ -89,3 +89,17 @@ export function slider(label, { min, max, step, value }, format, onInput) {
   }
   return { element, input, set }
 }
+
+/**
+ * A frame for what may be wider than the page: it scrolls by itself, and by the keyboard.
+ *
+ * @param {string} label
+ * @param {Node} content
+ */
+export function scrollable(label, content) {
+  const frame = make('div', 'scroll', content)
+  frame.role = 'region'
+  frame.ariaLabel = label
+  frame.tabIndex = 0
+  return frame
+}

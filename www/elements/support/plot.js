@@ -3,10 +3,11 @@ import { short } from './format.js'
 import { sheet } from './sheet.js'
 
 export const PLOT = sheet(`
-.plot { max-height: 20rem; }
+.plot { max-height: 20rem; overflow: hidden; }
 .plot .rule { stroke: var(--line); }
 .plot .line { fill: none; stroke-width: 2.5; stroke-linejoin: round; }
-.plot .first { stroke: var(--ink-soft); }
+.plot .first { stroke: var(--ink-soft); stroke-dasharray: 7 4; }
+.plot .curve { stroke: var(--ink-soft); }
 .plot .second { stroke: var(--accent); }
 .plot .tick { text-anchor: end; dominant-baseline: central; fill: var(--ink-soft); }
 .plot .tick.below { text-anchor: middle; dominant-baseline: auto; }

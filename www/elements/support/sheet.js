@@ -42,6 +42,7 @@ export const BASE = sheet(`
   :host { ${colours((light, dark) => `light-dark(${light}, ${dark})`)} }
 }
 :host {
+  --round: var(--convlet-round, 0.5rem);
   display: block;
   position: relative;
   contain: layout style;
@@ -79,6 +80,7 @@ p, ul, ol, table, figure { margin: 0; padding: 0; }
 .slider-value { color: var(--ink); font-weight: 650; }
 .slider { width: 100%; min-width: 0; height: 2rem; margin: 0; accent-color: var(--accent); }
 .soft { color: var(--ink-soft); }
+.scroll { overflow-x: auto; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { font: 12px system-ui, sans-serif; font-variant-numeric: tabular-nums; fill: var(--ink); }
 svg .soft-text { fill: var(--ink-soft); }
