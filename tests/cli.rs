@@ -111,6 +111,13 @@ fn from_folders_to_predictions() {
     let plot = fs::read_to_string(at.join("model.svg")).unwrap();
     assert!(plot.starts_with("<svg") && plot.contains("validation") && plot.contains("polyline"));
 
+    let (curves, kernels) = (at.join("curves.svg"), at.join("kernels.svg"));
+    succeeds(convlet!("plot", model, "--curves", curves, "--kernels", kernels));
+    assert_eq!(fs::read_to_string(curves).unwrap(), plot);
+    // The ground, and a square for every weight's three colours.
+    let kernels = fs::read_to_string(kernels).unwrap();
+    assert_eq!(kernels.matches("<rect").count(), 1 + 4 * 9);
+
     let figures = json_of(convlet!("evaluate", model, validation, "--json"));
     assert_eq!(figures["count"], 18);
     assert_eq!(figures["labels"], json!(["bright", "dark"]));

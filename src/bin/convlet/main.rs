@@ -34,6 +34,7 @@ enum Command {
     Evaluate(evaluate::Args),
     Calibrate(calibrate::Args),
     Convert(convert::Args),
+    Plot(plot::Args),
     Predict(predict::Args),
     Summary(summary::Args),
 }
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Plot(args) => plot::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Summary(args) => summary::run(&args),
     };
