@@ -12,7 +12,7 @@
 //! | weights | [`optimizer::Optimizer::step`] |
 //!
 //! [`train::train_on_batch`] is that table, a call a row; [`train::fit`] is the epochs around it;
-//! [`classifier::Classifier`] is the first half alone, with labels. Here a network learns to tell a red picture from a
+//! [`transfer::Transfer`] teaches a trained network new classes; [`classifier::Classifier`] is the first half alone, with labels. Here a network learns to tell a red picture from a
 //! blue one:
 //!
 //! ```
@@ -68,6 +68,7 @@ pub mod model;
 pub mod optimizer;
 pub mod rng;
 pub mod train;
+pub mod transfer;
 #[cfg(all(feature = "wasm", target_family = "wasm"))]
 pub mod wasm;
 

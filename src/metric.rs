@@ -35,6 +35,43 @@ pub fn one_hot(class: usize, row: &mut [f32]) {
     }
 }
 
+/// What pictures were taken for: a row for what they show, a column for what they were taken for.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct Confusion(pub Vec<Vec<usize>>);
+
+impl Confusion {
+    /// No picture yet.
+    pub fn new(classes: usize) -> Self {
+        Self(vec![vec![0; classes]; classes])
+    }
+
+    /// One more of `label`, taken for `predicted`.
+    pub fn count(&mut self, label: usize, predicted: usize) {
+        self.0[label][predicted] += 1;
+    }
+
+    /// Of those that show the class, the share that was found; `None` where there are none.
+    pub fn recall(&self, class: usize) -> Option<f64> {
+        share(self.0[class][class], self.0[class].iter().sum())
+    }
+
+    /// Of those taken for the class, the share that shows it; `None` where there are none.
+    pub fn precision(&self, class: usize) -> Option<f64> {
+        share(self.0[class][class], self.0.iter().map(|row| row[class]).sum())
+    }
+
+    /// The share that was taken for what it is; `None` where there are none.
+    pub fn accuracy(&self) -> Option<f64> {
+        let right = (0..self.0.len()).map(|class| self.0[class][class]).sum();
+        share(right, self.0.iter().flatten().sum())
+    }
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +81,18 @@ mod tests {
         assert_eq!(predicted_class(&[0.6], 0.5), 1);
         assert_eq!(predicted_class(&[0.5], 0.5), 0);
         assert_eq!(predicted_class(&[0.2, 0.5, 0.5], 0.5), 1);
+    }
+
+    #[test]
+    fn confusion_has_its_shares() {
+        let mut confusion = Confusion::new(3);
+        for (label, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
+            confusion.count(label, predicted);
+        }
+        assert_eq!(confusion.0, [[2, 1, 0], [0, 1, 0], [0, 0, 0]]);
+        assert_eq!([0, 1, 2].map(|c| confusion.recall(c)), [Some(2.0 / 3.0), Some(1.0), None]);
+        assert_eq!([0, 1, 2].map(|c| confusion.precision(c)), [Some(1.0), Some(0.5), None]);
+        assert_eq!(confusion.accuracy(), Some(0.75));
     }
 
     #[test]

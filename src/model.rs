@@ -227,6 +227,11 @@ impl Model {
         self.nodes.last().map_or(0, |node| product(&node.output_shape))
     }
 
+    /// The shape of one sample's output.
+    pub fn output_shape(&self) -> &[usize] {
+        self.nodes.last().map_or(&[], |node| &node.output_shape)
+    }
+
     /// The last layer's activation: what turns logits into probabilities.
     pub fn output_activation(&self) -> Activation {
         self.activation

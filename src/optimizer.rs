@@ -1,6 +1,6 @@
 //! How gradients change weights: Keras's formulas and defaults.
 
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::kernel::elementwise::{
     AdamStep, adam_step, move_towards, scale, sgd_step, sum_of_squares,
 };
@@ -44,6 +44,8 @@ pub struct Optimizer {
     pub global_clipnorm: Option<f32>,
     /// Keeps a moving average of the weights that forgets a share of `1 - ema_momentum` a step.
     pub ema_momentum: Option<f32>,
+    /// A factor on the learning rate for each parameter; 1 where there is none.
+    pub rate_factors: Vec<f32>,
     iterations: u64,
     /// For each parameter the vectors its formula keeps: Adam's two moments, SGD's velocity.
     slots: Vec<[Vec<f32>; 2]>,
@@ -70,6 +72,7 @@ impl Optimizer {
             weight_decay: 0.0,
             global_clipnorm: None,
             ema_momentum: None,
+            rate_factors: Vec::new(),
             iterations: 0,
             slots: Vec::new(),
             averages: Vec::new(),
@@ -82,17 +85,22 @@ impl Optimizer {
     }
 
     /// Changes each trainable weight by its gradient.
-    pub fn step(&mut self, parameters: &mut [Parameter]) {
+    ///
+    /// # Errors
+    /// Divergence: a gradient that is not finite; nothing is changed then.
+    pub fn step(&mut self, parameters: &mut [Parameter]) -> Result<()> {
+        self.clip(parameters)?;
         self.slots.resize_with(parameters.len(), Default::default);
         self.iterations += 1;
-        self.clip(parameters);
-        for (parameter, slots) in parameters.iter_mut().zip(&mut self.slots) {
+        for (i, (parameter, slots)) in parameters.iter_mut().zip(&mut self.slots).enumerate() {
             if !changes(parameter) {
                 continue;
             }
             let len = parameter.value.len();
+            let learning_rate =
+                self.learning_rate * self.rate_factors.get(i).copied().unwrap_or(1.0);
             if self.weight_decay != 0.0 && parameter.shape.len() > 1 {
-                scale(&mut parameter.value, 1.0 - self.weight_decay * self.learning_rate);
+                scale(&mut parameter.value, 1.0 - self.weight_decay * learning_rate);
             }
             let Parameter { value, gradient, .. } = parameter;
             let [first, second] = slots;
@@ -100,8 +108,7 @@ impl Optimizer {
                 Method::Adam { beta_1, beta_2, epsilon } => {
                     first.resize(len, 0.0);
                     second.resize(len, 0.0);
-                    let alpha =
-                        self.learning_rate * bias_correction(beta_1, beta_2, self.iterations);
+                    let alpha = learning_rate * bias_correction(beta_1, beta_2, self.iterations);
                     let step = AdamStep { alpha, beta_1, beta_2, epsilon };
                     adam_step(step, value, gradient, first, second);
                 }
@@ -110,22 +117,32 @@ impl Optimizer {
                         first.resize(len, 0.0);
                         &mut first[..]
                     });
-                    sgd_step(self.learning_rate, momentum, nesterov, value, gradient, velocity);
+                    sgd_step(learning_rate, momentum, nesterov, value, gradient, velocity);
                 }
             }
         }
         self.average(parameters);
+        Ok(())
+    }
+
+    /// Forgets all but its settings: the next step is a first one.
+    pub fn restart(&mut self) {
+        (self.iterations, self.slots, self.averages) = (0, Vec::new(), Vec::new());
     }
 
     /// Scales all gradients down to the largest norm allowed.
-    fn clip(&self, parameters: &mut [Parameter]) {
-        let Some(limit) = self.global_clipnorm else { return };
+    fn clip(&self, parameters: &mut [Parameter]) -> Result<()> {
         let squares = parameters.iter().filter(|p| changes(p)).map(|p| sum_of_squares(&p.gradient));
         let norm = squares.sum::<f64>().sqrt();
+        if !norm.is_finite() {
+            bail!(Divergence, "training: expected finite gradients, got a norm of {}", shown(norm as f32));
+        }
+        let Some(limit) = self.global_clipnorm else { return Ok(()) };
         if norm > f64::from(limit) {
             let factor = (f64::from(limit) / norm) as f32;
             parameters.iter_mut().for_each(|p| scale(&mut p.gradient, factor));
         }
+        Ok(())
     }
 
     /// Moves the averages towards the weights; the first step copies them.

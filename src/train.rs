@@ -65,8 +65,8 @@ pub enum Flow {
 /// Trains to the end of `options.epochs`, shuffling before each epoch and validating after it. Gives each epoch's figures.
 ///
 /// # Errors
-/// Data: no examples, or labels beyond the network's outputs. Divergence: a loss that is not finite; the weights are
-/// those before the step that brought it.
+/// Data: no examples, or labels beyond the network's outputs. Divergence: a loss or gradient that is not finite; the
+/// weights are then the best so far, or those that the epoch began with.
 pub fn fit(
     model: &mut Model,
     optimizer: Optimizer,
@@ -117,14 +117,10 @@ fn step(model: &mut Model, optimizer: &mut Optimizer, batch: &Batch) -> Result<(
     let correct = correct(outputs, logits, &batch.targets);
     loss.backward(outputs, logits, &batch.targets, dlogits);
     if !value.is_finite() {
-        bail!(
-            Divergence,
-            "training: expected a finite loss, got {}; a lower learning rate may help",
-            shown(value)
-        );
+        bail!(Divergence, "training: expected a finite loss, got {}", shown(value));
     }
     model.backward(batch.n);
-    optimizer.step(model.parameters_mut());
+    optimizer.step(model.parameters_mut())?;
     Ok((value, correct))
 }
 
@@ -156,7 +152,7 @@ pub fn evaluate(
 }
 
 /// Sums over the examples seen so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Tally {
     loss: f64,
     correct: usize,

@@ -1,31 +1,26 @@
 //! The JavaScript interface, over one wasm instance: what the page's worker calls, with Keras's and TensorFlow.js's names.
 //!
-//! A picture's way: [`Network::pixels`] says where in wasm memory its RGBA bytes go, JavaScript copies them there in one
-//! piece, [`Network::classify_pixels`] does the rest. Every failure is an `Error` with a `code`
-//! ([`ErrorKind::code`](crate::error::ErrorKind::code)).
+//! A picture's way: `pixels` says where in wasm memory its RGBA bytes go, JavaScript copies them there in one piece,
+//! [`Network::classify_pixels`] and its like do the rest. Figures and options cross as plain objects. Every failure is an
+//! `Error` with a `code` ([`ErrorKind::code`](crate::error::ErrorKind::code)).
 
 use js_sys::{Error as JsError, Reflect};
-use ndarray::{ArrayView2, ArrayView4};
 use serde::Serialize;
-use serde_json::Map;
 use wasm_bindgen::prelude::*;
 
-use crate::architecture::Architecture;
-use crate::classifier::Classifier;
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::image::Input;
-use crate::model::Model;
-use crate::optimizer::Optimizer;
-use crate::train::train_on_batch;
+
+mod network;
+mod trainer;
+
+pub use network::Network;
+pub use trainer::Trainer;
 
 /// What JavaScript catches.
 type Thrown<T> = std::result::Result<T, JsValue>;
 
 /// Bytes of the largest picture: 268 megapixels, which no camera and no browser's canvas exceeds.
 const MAX_PICTURE: usize = 1 << 30;
-
-/// Keras's learning rate for Adam.
-const LEARNING_RATE: f32 = 0.001;
 
 /// Panics are bugs of ours: the console shows where, and the instance traps.
 #[wasm_bindgen(start)]
@@ -43,178 +38,27 @@ impl From<Error> for JsValue {
     }
 }
 
-/// A network with its labels and its preprocessing, which classifies and trains.
-#[wasm_bindgen]
-pub struct Network {
-    classifier: Classifier,
-    optimizer: Optimizer,
-    rgba: Vec<u8>,
-}
+/// The RGBA bytes of a picture, row by row.
+#[derive(Default)]
+struct Pixels(Vec<u8>);
 
-/// The figures of a training step.
-#[derive(Serialize)]
-struct Logs {
-    loss: f32,
-    accuracy: f32,
-}
-
-#[wasm_bindgen]
-impl Network {
-    /// Reads a model file; `name` is what messages call it.
-    #[wasm_bindgen(js_name = fromBytes)]
-    pub fn from_bytes(bytes: &[u8], name: &str) -> Thrown<Network> {
-        let classifier = Classifier::from_bytes(bytes).map_err(|error| error.within(name))?;
-        Ok(Self::new(classifier))
+impl Pixels {
+    /// Where the bytes of a picture of this size go.
+    fn room(&mut self, width: usize, height: usize) -> Thrown<*const u8> {
+        self.resize(width, height)?;
+        Ok(self.0.as_ptr())
     }
 
-    /// Builds a network from Keras's JSON with weights drawn from `seed`. Its labels are the outputs' numbers.
-    #[wasm_bindgen(js_name = fromArchitecture)]
-    pub fn from_architecture(json: &str, seed: u32) -> Thrown<Network> {
-        Ok(Self::new(built(json, seed)?))
+    /// Makes room, or says that it cannot be had: memory that runs out would be a trap.
+    fn resize(&mut self, width: usize, height: usize) -> Result<()> {
+        let len = width.saturating_mul(height).saturating_mul(4);
+        let missing = len.saturating_sub(self.0.len());
+        if len > MAX_PICTURE || self.0.try_reserve_exact(missing).is_err() {
+            bail!(Argument, "picture: {width} x {height} pixels do not fit into memory");
+        }
+        self.0.resize(len, 0);
+        Ok(())
     }
-
-    fn new(classifier: Classifier) -> Self {
-        Self { classifier, optimizer: Optimizer::adam(LEARNING_RATE), rgba: Vec::new() }
-    }
-
-    /// The classes' names, in the order of the probabilities.
-    #[wasm_bindgen(getter)]
-    pub fn labels(&self) -> Vec<String> {
-        self.classifier.labels().to_vec()
-    }
-
-    /// What the network takes, and how a picture is made into it.
-    #[wasm_bindgen(
-        getter,
-        unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
-    )]
-    pub fn input(&self) -> Thrown<JsValue> {
-        to_js(self.classifier.input())
-    }
-
-    /// Weights in all.
-    #[wasm_bindgen(js_name = countParams)]
-    pub fn count_params(&self) -> usize {
-        self.classifier.model.count_params()
-    }
-
-    /// Keras's table of layers, output shapes and weights.
-    pub fn summary(&self) -> String {
-        self.classifier.model.summary()
-    }
-
-    /// The rows of that table.
-    #[wasm_bindgen(
-        getter,
-        unchecked_return_type = "{ name: string, className: string, outputShape: number[], parameters: number }[]"
-    )]
-    pub fn layers(&self) -> Thrown<JsValue> {
-        to_js(&self.classifier.model.layers())
-    }
-
-    /// How the model was trained, as its file tells: an object, free in form.
-    #[wasm_bindgen(getter, unchecked_return_type = "Record<string, any>")]
-    pub fn training(&self) -> Thrown<JsValue> {
-        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-        Ok(self.classifier.training().serialize(&serializer)?)
-    }
-
-    /// The outputs (n, outputs) for `n` images (n, H, W, C), rescaled already.
-    pub fn predict(&mut self, x: &[f32], n: usize) -> Thrown<Vec<f32>> {
-        let outputs = self.classifier.model.predict(self.images("predict", x, n)?)?;
-        Ok(outputs.into_raw_vec_and_offset().0)
-    }
-
-    /// One step of Adam on images (n, H, W, C) and targets (n, outputs); the loss and accuracy before it.
-    #[wasm_bindgen(
-        js_name = trainOnBatch,
-        unchecked_return_type = "{ loss: number, accuracy: number }"
-    )]
-    pub fn train_on_batch(&mut self, x: &[f32], y: &[f32]) -> Thrown<JsValue> {
-        let outputs = self.classifier.model.output_len();
-        let n = y.len() / outputs;
-        let x = self.images("trainOnBatch", x, n)?;
-        let Ok(y) = ArrayView2::from_shape((n, outputs), y) else {
-            return Err(ragged("trainOnBatch", "targets", outputs, y.len()).into());
-        };
-        let (loss, correct) =
-            train_on_batch(&mut self.classifier.model, &mut self.optimizer, x, y)?;
-        to_js(&Logs { loss, accuracy: correct as f32 / n as f32 })
-    }
-
-    /// How far a training step goes.
-    #[wasm_bindgen(getter, js_name = learningRate)]
-    pub fn learning_rate(&self) -> f32 {
-        self.optimizer.learning_rate
-    }
-
-    /// Sets how far the next steps go.
-    #[wasm_bindgen(setter, js_name = learningRate)]
-    pub fn set_learning_rate(&mut self, rate: f32) {
-        self.optimizer.learning_rate = rate;
-    }
-
-    /// Where in wasm memory the RGBA bytes of a picture go, row by row. Holds until the next call into wasm.
-    pub fn pixels(&mut self, width: usize, height: usize) -> Thrown<*const u8> {
-        resize(&mut self.rgba, width, height)?;
-        Ok(self.rgba.as_ptr())
-    }
-
-    /// The probability of each label for the picture that [`Network::pixels`] made room for.
-    #[wasm_bindgen(js_name = classifyPixels)]
-    pub fn classify_pixels(&mut self, width: usize, height: usize) -> Thrown<Vec<f32>> {
-        Ok(self.classifier.classify(&self.rgba, width, height)?.to_vec())
-    }
-
-    /// Whether the last picture is unlike all that the network knows; undefined where the model file does not tell.
-    #[wasm_bindgen(js_name = noneOfThese)]
-    pub fn none_of_these(&self) -> Option<bool> {
-        self.classifier.none_of_these()
-    }
-
-    /// What the network was given of the last picture: the tensor (H, W, C).
-    pub fn seen(&self) -> Vec<f32> {
-        self.classifier.seen().to_vec()
-    }
-
-    /// The model file, with the weights as they are now.
-    pub fn save(&self) -> Thrown<Vec<u8>> {
-        Ok(self.classifier.to_file().to_bytes()?)
-    }
-}
-
-impl Network {
-    /// `values` as `n` images of the network's shape.
-    fn images<'a>(
-        &self,
-        operation: &str,
-        values: &'a [f32],
-        n: usize,
-    ) -> Result<ArrayView4<'a, f32>> {
-        let [h, w, c] = self.classifier.model.input_shape();
-        ArrayView4::from_shape((n, h, w, c), values)
-            .map_err(|_| ragged(operation, "images", h * w * c, values.len()))
-    }
-}
-
-/// A network of its own, before any training: classes are named by their numbers.
-fn built(json: &str, seed: u32) -> Result<Classifier> {
-    let model = Model::new(Architecture::from_json(json)?, u64::from(seed))?;
-    let [height, width, channels] = model.input_shape();
-    let labels = (0..model.output_len().max(2)).map(|class| class.to_string()).collect();
-    let input = Input { channels, ..Input::rgb(height, width) };
-    Classifier::new(model, labels, input, Map::new())
-}
-
-/// Makes `rgba` as long as the picture, or says that it cannot be held: memory that runs out would be a trap.
-fn resize(rgba: &mut Vec<u8>, width: usize, height: usize) -> Result<()> {
-    let len = width.saturating_mul(height).saturating_mul(4);
-    let missing = len.saturating_sub(rgba.len());
-    if len > MAX_PICTURE || rgba.try_reserve_exact(missing).is_err() {
-        bail!(Argument, "picture: {width} x {height} pixels do not fit into memory");
-    }
-    rgba.resize(len, 0);
-    Ok(())
 }
 
 /// The error for `got` values that are no whole number of `len`.

@@ -1,15 +1,13 @@
-//! A training on disk: everything that its next epoch depends on.
+//! A training on disk: everything that its next step depends on.
 //!
 //! A safetensors file like a model's, of format `convlet checkpoint`: tensors `weight/..`, the optimizer's `slot_0/..`
 //! and `slot_1/..`, the moving `average/..` and the `best/..` weights so far, each followed by the parameter's name; in
-//! the metadata the history, the optimizer's step count and the `recipe`, a text of the caller's that must be the same
+//! the metadata the history, how far the epoch is, the optimizer's step count and the `recipe`, a text of the caller's that must be the same
 //! when the training goes on.
-
-use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Logs;
+use super::{Logs, Tally};
 use super::trainer::{Best, FitOptions, Trainer};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::file::{Storage, Weight, container};
@@ -19,7 +17,7 @@ use crate::optimizer::Optimizer;
 const FORMAT: &str = "convlet checkpoint";
 
 impl Trainer {
-    /// The training after its last whole epoch, to go on from by [`Self::resume`].
+    /// The training between two steps, to go on from by [`Self::resume`].
     pub fn checkpoint(&self, model: &Model, recipe: &str) -> Result<Vec<u8>> {
         let (iterations, slots, averages) = self.optimizer().state();
         let mut tensors = Vec::new();
@@ -46,6 +44,7 @@ impl Trainer {
                 keep("best", i, &best.weights[i]);
             }
         }
+        let tally = self.tally();
         let metadata = json!({
             "format": FORMAT,
             "version": "1",
@@ -53,6 +52,7 @@ impl Trainer {
             "history": json!(self.history()).to_string(),
             "iterations": iterations.to_string(),
             "step": model.step().to_string(),
+            "epoch": json!([tally.loss.to_bits(), tally.correct, tally.count]).to_string(),
             "best_accuracy": json!(self.best().map(|best| best.accuracy)).to_string(),
         });
         let metadata = metadata.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
@@ -88,21 +88,23 @@ impl Trainer {
         }
         let history: Vec<Logs> = parse("history", entry("history")?)?;
         let accuracy: Option<f32> = parse("best_accuracy", entry("best_accuracy")?)?;
-        let mut tensors: BTreeMap<String, Weight> =
-            tensors.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        let mut tensors = tensors;
         let mut take = |kind: &str, i: usize, model: &Model| -> Result<Vec<f32>> {
             let parameter = &model.parameters()[i];
-            match tensors.remove(&format!("{kind}/{}", parameter.name)) {
-                Some(tensor) if tensor.shape == parameter.shape => Ok(tensor.values),
-                Some(tensor) => bail!(
+            let name = format!("{kind}/{}", parameter.name);
+            let Some(at) = tensors.iter().position(|tensor| tensor.name == name) else {
+                return Ok(Vec::new());
+            };
+            let tensor = tensors.swap_remove(at);
+            if tensor.shape != parameter.shape {
+                bail!(
                     File,
-                    "checkpoint: tensor {:?}: expected shape {:?}, got {:?}",
-                    tensor.name,
+                    "checkpoint: tensor {name:?}: expected shape {:?}, got {:?}",
                     parameter.shape,
                     tensor.shape
-                ),
-                None => Ok(Vec::new()),
+                );
             }
+            Ok(tensor.values)
         };
         let count = model.parameters().len();
         let (mut weights, mut slots, mut averages) = (Vec::new(), Vec::new(), Vec::new());
@@ -130,7 +132,12 @@ impl Trainer {
         for (parameter, value) in model.parameters_mut().iter_mut().zip(weights) {
             parameter.value = value;
         }
-        Ok(Self::going_on(options, optimizer, history, best))
+        let (loss, correct, count) = match metadata.get("epoch") {
+            Some(epoch) => parse("epoch", epoch)?,
+            None => (0, 0, 0),
+        };
+        let tally = Tally { loss: f64::from_bits(loss), correct, count };
+        Ok(Self::going_on(options, optimizer, history, best, tally))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The epochs around the step: order, schedule, validation, the best weights.
 
 use super::{Batch, Dataset, Event, Flow, Logs, Schedule, Tally, evaluate, step};
-use crate::error::{Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail, shown};
 use crate::kernel::parallel;
 use crate::loss::Loss;
 use crate::model::Model;
@@ -67,7 +67,11 @@ pub struct Trainer {
     learning_rate: f32,
     history: Vec<Logs>,
     best: Option<Best>,
+    /// All weights as the epoch found them: where a step that diverges goes back to.
+    start: Vec<Vec<f32>>,
     under_way: Option<UnderWay>,
+    /// How far an epoch was that a checkpoint interrupted.
+    interrupted: Tally,
 }
 
 /// The weights of the best epoch so far.
@@ -108,8 +112,16 @@ impl Trainer {
     /// A training that has not begun.
     pub fn new(options: FitOptions, optimizer: Optimizer) -> Self {
         let learning_rate = optimizer.learning_rate;
-        let (history, best, under_way) = (Vec::new(), None, None);
-        Self { options, optimizer, learning_rate, history, best, under_way }
+        Self {
+            options,
+            optimizer,
+            learning_rate,
+            history: Vec::new(),
+            best: None,
+            start: Vec::new(),
+            under_way: None,
+            interrupted: Tally::default(),
+        }
     }
 
     pub(super) fn going_on(
@@ -117,8 +129,14 @@ impl Trainer {
         optimizer: Optimizer,
         history: Vec<Logs>,
         best: Option<Best>,
+        interrupted: Tally,
     ) -> Self {
-        Self { history, best, ..Self::new(options, optimizer) }
+        Self { history, best, interrupted, ..Self::new(options, optimizer) }
+    }
+
+    /// What has been trained on in the epoch under way.
+    pub(super) fn tally(&self) -> Tally {
+        self.under_way.as_ref().map_or(self.interrupted, |epoch| epoch.tally)
     }
 
     pub(super) fn best(&self) -> Option<&Best> {
@@ -203,7 +221,10 @@ impl Trainer {
         let (optimizer, options) = (&mut self.optimizer, &self.options);
         let (_, result) =
             parallel::join(|| epoch.load_next(data, options), || step(model, optimizer, &current));
-        let (loss, correct) = result?;
+        let (loss, correct) = match result {
+            Ok(figures) => figures,
+            Err(error) => return Err(self.roll_back(model, error)),
+        };
         epoch.tally.add(loss, correct, n);
         epoch.current = std::mem::replace(&mut epoch.next, current);
         let (loss, accuracy) = epoch.tally.means();
@@ -215,14 +236,42 @@ impl Trainer {
         }))
     }
 
+    /// Goes back to the best weights so far, or those that the epoch began with, with a fresh optimizer; the epoch begins
+    /// anew. The error then says so.
+    fn roll_back(&mut self, model: &mut Model, error: Error) -> Error {
+        if error.kind() != ErrorKind::Divergence {
+            return error;
+        }
+        let (weights, which) = match &self.best {
+            Some(best) => (&best.weights, "the best so far"),
+            None => (&self.start, "those before this epoch"),
+        };
+        for (parameter, value) in model.parameters_mut().iter_mut().zip(weights) {
+            parameter.value.copy_from_slice(value);
+        }
+        self.optimizer.restart();
+        (self.under_way, self.interrupted) = (None, Tally::default());
+        let (rate, lower) = (shown(self.learning_rate), shown(self.learning_rate / 10.0));
+        let advice = format!(
+            "{error}, at a learning rate of {rate}; the weights are {which}; a lower learning rate may help: {lower}"
+        );
+        Error::new(ErrorKind::Divergence, advice)
+    }
+
     fn begin_epoch(&mut self, model: &Model, data: &dyn Dataset) -> Result<()> {
         check(model, data, &self.options)?;
+        self.start.resize_with(model.parameters().len(), Vec::new);
+        for (start, parameter) in self.start.iter_mut().zip(model.parameters()) {
+            start.clear();
+            start.extend_from_slice(&parameter.value);
+        }
         let rng = Rng::new(self.options.seed).fork(self.history.len() as u64);
         let mut order: Vec<usize> = (0..data.len()).collect();
         rng.fork(0).shuffle(&mut order);
         let empty = || Batch::new(model.input_len(), model.output_len());
-        let tally = Tally::default();
-        let mut epoch = UnderWay { order, loaded: 0, current: empty(), next: empty(), rng, tally };
+        let tally = std::mem::take(&mut self.interrupted);
+        let (loaded, current, next) = (tally.count, empty(), empty());
+        let mut epoch = UnderWay { order, loaded, current, next, rng, tally };
         epoch.load_next(data, &self.options);
         std::mem::swap(&mut epoch.current, &mut epoch.next);
         self.under_way = Some(epoch);

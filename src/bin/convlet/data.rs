@@ -216,6 +216,20 @@ impl Pictures {
         Ok(pictures)
     }
 
+    /// Each picture as bytes, with its class.
+    pub fn into_bytes(self) -> Vec<(Vec<u8>, usize)> {
+        let rescale = self.input.rescale;
+        let bytes = |picture: &[f32]| {
+            picture.iter().map(|value| (value / rescale + 0.5) as u8).collect::<Vec<u8>>()
+        };
+        let len = self.input.image_len();
+        let pictures: Vec<Vec<u8>> = match &self.pixels {
+            Pixels::Exact(pixels) => pixels.chunks_exact(len).map(bytes).collect(),
+            Pixels::Rounded(pixels) => pixels.chunks_exact(len).map(<[u8]>::to_vec).collect(),
+        };
+        pictures.into_iter().zip(self.labels).collect()
+    }
+
     /// Says what was read; a class of which nothing could be is an error.
     fn report(&self, folder: &Folder, started: Instant) -> Result<()> {
         let mut classes = Vec::new();

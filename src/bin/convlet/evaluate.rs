@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use convlet::classifier::{Classifier, spread};
 use convlet::confidence::expected_calibration_error;
 use convlet::error::Result;
-use convlet::metric::predicted_class;
+use convlet::metric::{Confusion, predicted_class};
 use convlet::model::Mode;
 use convlet::train::{Dataset, evaluate};
 
@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     let labels = classifier.labels().to_vec();
     let folder = Folder::open_for(&args.directory, &labels)?;
     let pictures = Pictures::read(&folder, classifier.input(), args.strict)?;
-    let mut confusion = vec![vec![0_usize; labels.len()]; labels.len()];
+    let mut confusion = Confusion::new(labels.len());
     let mut mistakes = String::from("file,label,predicted\n");
     let mut answers = Vec::new();
     let mut probabilities = vec![0.0; labels.len()];
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<()> {
         let sure = probabilities.iter().copied().fold(0.0, f32::max);
         let (label, predicted) = (pictures.label(index), predicted_class(row, 0.5));
         answers.push((sure, label == predicted));
-        confusion[label][predicted] += 1;
+        confusion.count(label, predicted);
         if label != predicted {
             let file = pictures.files[index].display().to_string().replace('"', "\"\"");
             mistakes += &format!("\"{file}\",{},{}\n", labels[label], labels[predicted]);
@@ -101,25 +101,23 @@ fn refused(classifier: &mut Classifier, pictures: &Pictures) -> Result<Option<f3
 
 /// The confusion matrix, a row for what a picture shows, a column for what it was taken for; then each class's recall
 /// (of those it is, how many were found) and precision (of those found, how many are it).
-fn table(labels: &[String], confusion: &[Vec<usize>]) -> String {
+fn table(labels: &[String], confusion: &Confusion) -> String {
     let first = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(9);
     let width = first.max(7);
     let mut text = format!("{:first$}", "");
     for title in labels.iter().map(String::as_str).chain(["recall"]) {
         text += &format!("  {title:>width$}");
     }
-    let share = |part: usize, whole: usize| match whole {
-        0 => format!("  {:>width$}", "-"),
-        _ => format!("  {:>width$.4}", part as f64 / whole as f64),
+    let share = |share: Option<f64>| match share {
+        None => format!("  {:>width$}", "-"),
+        Some(share) => format!("  {share:>width$.4}"),
     };
-    for (class, (label, row)) in labels.iter().zip(confusion).enumerate() {
+    for (class, label) in labels.iter().enumerate() {
         text += &format!("\n{label:first$}");
-        row.iter().for_each(|count| text += &format!("  {count:>width$}"));
-        text += &share(row[class], row.iter().sum());
+        confusion.0[class].iter().for_each(|count| text += &format!("  {count:>width$}"));
+        text += &share(confusion.recall(class));
     }
     text += &format!("\n{:first$}", "precision");
-    for (class, row) in confusion.iter().enumerate() {
-        text += &share(row[class], confusion.iter().map(|row| row[class]).sum());
-    }
+    (0..labels.len()).for_each(|class| text += &share(confusion.precision(class)));
     text
 }

@@ -4,6 +4,7 @@ mod calibrate;
 mod convert;
 mod data;
 mod evaluate;
+mod fewshot;
 mod options;
 mod plot;
 mod predict;
@@ -32,6 +33,7 @@ struct Cli {
 enum Command {
     Train(Box<options::Args>),
     Evaluate(evaluate::Args),
+    Fewshot(fewshot::Args),
     Calibrate(calibrate::Args),
     Convert(convert::Args),
     Plot(plot::Args),
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Fewshot(args) => fewshot::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Plot(args) => plot::run(&args),

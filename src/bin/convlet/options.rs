@@ -228,7 +228,7 @@ fn from_zero(text: &str) -> std::result::Result<f32, String> {
     number(text, |x| x >= 0.0 && x.is_finite(), "a number from 0 up")
 }
 
-fn count(text: &str) -> std::result::Result<usize, String> {
+pub fn count(text: &str) -> std::result::Result<usize, String> {
     text.parse().ok().filter(|&n| n > 0).ok_or_else(|| "expected a whole number from 1 up".into())
 }
 

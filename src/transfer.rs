@@ -1,0 +1,524 @@
+//! Teaching a trained network new classes from a few dozen pictures, a piece of work at a time.
+//!
+//! The network's last Dense layer is replaced by a fresh one with a softmax output a label (two labels have two). How
+//! much of the rest learns is the [`Depth`]:
+//!
+//! - `head`: nothing. What the frozen layers make of each picture, and of some variants of it, is computed once.
+//! - `whole`: all of it, the base at a lower rate. Normalizations keep the base's statistics and factors: those of a
+//!   batch of a few dozen pictures of three classes are not the world's.
+//! - `scratch`: all of it, from fresh weights. Normalizations follow their batches ten times faster than Keras's default,
+//!   for there are few of them.
+//!
+//! [`Transfer::begin`], then [`Transfer::advance`] until [`Event::End`]; between two pieces the network classifies, with the weights
+//! it has by then.
+
+use serde_json::{Map, Value};
+
+use crate::architecture::Architecture;
+use crate::augment::Transform;
+use crate::classifier::Classifier;
+use crate::error::{Error, ErrorKind, Result, bail, shown};
+use crate::image::{Input, to_tensor};
+use crate::json::object;
+use crate::metric::predicted_class;
+use crate::model::{Mode, Model};
+use crate::train::{Logs, Progress, Trainer};
+
+mod recipe;
+mod samples;
+mod surgery;
+
+pub use crate::metric::Confusion;
+pub use recipe::{Depth, Rate, Recipe};
+use samples::{FNV, Part, Sample, hash};
+
+/// Bytes that all cached features may take; for more pictures, fewer variants are kept.
+const MAX_FEATURES: usize = 256 << 20;
+
+/// A network being taught.
+#[derive(Debug)]
+pub struct Transfer {
+    architecture: Architecture,
+    /// What is built upon; nothing where all weights are to be fresh.
+    base: Option<Model>,
+    labels: Vec<String>,
+    input: Input,
+    validation_split: f32,
+    samples: Vec<Sample>,
+    /// What the cached features depend on.
+    cached: Option<(usize, Recipe)>,
+    run: Option<Run>,
+    seen: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+/// A training under way, or done.
+#[derive(Debug)]
+struct Run {
+    recipe: Recipe,
+    /// The frozen layers.
+    trunk: Option<Model>,
+    /// The layers that learn.
+    model: Model,
+    trainer: Trainer,
+    training: Vec<usize>,
+    validation: Vec<usize>,
+    done: bool,
+}
+
+/// What a piece of work was.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The frozen layers have seen `done` of `total` pictures.
+    Prepared {
+        /// Pictures seen.
+        done: usize,
+        /// Pictures in all.
+        total: usize,
+    },
+    /// A step.
+    Step(Progress),
+    /// An epoch is done and measured.
+    Epoch(Logs),
+    /// The training is over; the weights are the best, the averaged or the last.
+    End,
+}
+
+/// What the network makes of labelled pictures.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Which examples: those held back, or all where none is.
+    pub indices: Vec<usize>,
+    /// One probability a label for each.
+    pub predictions: Vec<Vec<f32>>,
+    /// A row for what a picture shows, a column for what it was taken for.
+    pub confusion: Confusion,
+}
+
+impl Transfer {
+    /// Builds upon a model file.
+    ///
+    /// # Errors
+    /// As [`Classifier::from_bytes`]; Architecture: a network that does not end in a Dense layer. Argument: labels that
+    /// are fewer than two, empty or not distinct; a share beyond [0, 1).
+    pub fn from_bytes(bytes: &[u8], labels: &[String], validation_split: f32) -> Result<Self> {
+        let classifier = Classifier::from_bytes(bytes)?;
+        let input = classifier.input().clone();
+        let architecture = classifier.model.architecture().clone();
+        let own = Self::new(architecture, input, labels, validation_split)?;
+        Ok(Self { base: Some(classifier.model), ..own })
+    }
+
+    /// Builds a network of Keras's JSON, from fresh weights.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`].
+    pub fn from_json(json: &str, labels: &[String], validation_split: f32) -> Result<Self> {
+        let architecture = Architecture::from_json(json)?;
+        let [height, width, channels] = architecture.input_shape;
+        let input = Input { channels, ..Input::rgb(height, width) };
+        Self::new(architecture, input, labels, validation_split)
+    }
+
+    fn new(
+        architecture: Architecture,
+        input: Input,
+        labels: &[String],
+        validation_split: f32,
+    ) -> Result<Self> {
+        let twice = labels.iter().enumerate().any(|(i, label)| labels[..i].contains(label));
+        if labels.len() < 2 || twice || labels.iter().any(String::is_empty) {
+            bail!(Argument, "labels: expected two or more, none empty or there twice: {labels:?}");
+        }
+        if !(0.0..1.0).contains(&validation_split) {
+            bail!(Argument, "validationSplit: expected from 0 to below 1, got {}", shown(validation_split));
+        }
+        let architecture = surgery::with_outputs(&architecture, labels.len())?;
+        // What cannot be built is refused now.
+        Model::new(architecture.clone(), 0)?;
+        Ok(Self {
+            architecture,
+            base: None,
+            labels: labels.to_vec(),
+            seen: vec![0.0; input.image_len()],
+            input,
+            validation_split,
+            samples: Vec::new(),
+            cached: None,
+            run: None,
+            scratch: Vec::new(),
+        })
+    }
+
+    /// The classes' names.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// How a picture becomes the network's input.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// How many examples there are: to train on, and held back.
+    pub fn counts(&self) -> (usize, usize) {
+        let held_back = self.samples.iter().filter(|sample| sample.validation).count();
+        (self.samples.len() - held_back, held_back)
+    }
+
+    /// Adds a picture of RGBA bytes. Unless `validation` says so, every so many of a class are held back. Gives whether
+    /// it is. A training under way goes on without it.
+    ///
+    /// # Errors
+    /// Argument: a label that is not there. As [`to_tensor`].
+    pub fn add(
+        &mut self,
+        rgba: &[u8],
+        width: usize,
+        height: usize,
+        label: usize,
+        validation: Option<bool>,
+    ) -> Result<bool> {
+        let input = Input { rescale: 1.0, ..self.input.clone() };
+        to_tensor(rgba, width, height, &input, &mut self.seen, &mut self.scratch)?;
+        // Bilinear mixtures of bytes: none is below 0 or above 255.
+        let pixels = self.seen.iter().map(|level| (level + 0.5) as u8).collect();
+        self.add_pixels(pixels, label, validation)
+    }
+
+    /// As [`Self::add`], for a picture that has the input's size: (H, W, C).
+    pub fn add_pixels(
+        &mut self,
+        pixels: Vec<u8>,
+        label: usize,
+        validation: Option<bool>,
+    ) -> Result<bool> {
+        if label >= self.labels.len() || pixels.len() != self.input.image_len() {
+            bail!(
+                Argument,
+                "example: expected {} bytes and a label below {}, got {} and {label}",
+                self.input.image_len(),
+                self.labels.len(),
+                pixels.len()
+            );
+        }
+        let validation = validation.unwrap_or_else(|| {
+            let before = self.samples.iter().filter(|sample| sample.label == label).count();
+            let share = |count: usize| (count as f32 * self.validation_split) as usize;
+            share(before + 1) > share(before)
+        });
+        self.samples.push(Sample::new(pixels, label, validation));
+        Ok(validation)
+    }
+
+    /// The picture of an example as the network takes it: (H, W, C), 0 to 255.
+    pub fn pixels(&self, index: usize) -> Option<&[u8]> {
+        self.samples.get(index).map(|sample| &sample.pixels[..])
+    }
+
+    /// Takes an example away; those after it move up. A training that is not over is given up.
+    pub fn remove(&mut self, index: usize) -> Result<()> {
+        self.check_index(index)?;
+        self.samples.remove(index);
+        self.give_up();
+        Ok(())
+    }
+
+    /// Gives an example another label. A training that is not over is given up.
+    pub fn relabel(&mut self, index: usize, label: usize) -> Result<()> {
+        self.check_index(index)?;
+        if label >= self.labels.len() {
+            bail!(Argument, "label: expected one below {}, got {label}", self.labels.len());
+        }
+        self.samples[index].label = label;
+        self.give_up();
+        Ok(())
+    }
+
+    fn check_index(&self, index: usize) -> Result<()> {
+        let count = self.samples.len();
+        if index >= count {
+            bail!(Argument, "example: expected an index below {count}, got {index}");
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self) {
+        if let Some(run) = self.run.as_mut().filter(|run| !run.done) {
+            run.trainer.finish(&mut run.model);
+            run.done = true;
+        }
+    }
+
+    /// Begins a training, on the examples there are: the base's weights and a fresh last layer, or fresh weights.
+    ///
+    /// # Errors
+    /// Data: fewer than two classes have examples to train on. Argument: a depth that needs a base, without one.
+    pub fn begin(&mut self, recipe: Recipe) -> Result<()> {
+        let of_part = |validation: bool| -> Vec<usize> {
+            let part = self.samples.iter().enumerate();
+            part.filter(|(_, s)| s.validation == validation).map(|(index, _)| index).collect()
+        };
+        let (training, validation) = (of_part(false), of_part(true));
+        let first = training.first().map(|&index| self.samples[index].label);
+        if training.iter().all(|&index| Some(self.samples[index].label) == first) {
+            bail!(Data, "train: expected examples of two classes or more, got {}", training.len().min(1));
+        }
+        let mut model = self.fresh(&recipe)?;
+        let at = match recipe.depth {
+            Depth::Head => surgery::cut(&self.architecture),
+            Depth::Whole | Depth::Scratch => 0,
+        };
+        let head = self.architecture.layers.last().map_or("", |layer| &layer.name);
+        if recipe.depth == Depth::Whole {
+            for layer in &self.architecture.layers {
+                if layer.class_name == "BatchNormalization" {
+                    model.set_trainable(&layer.name, false)?;
+                }
+            }
+        }
+        let (trunk, model) = match at {
+            0 => (None, model),
+            at => {
+                let (trunk, head) = surgery::split(&model, at, recipe.seed.into())?;
+                (Some(trunk), head)
+            }
+        };
+        let is_new = |name: &str| name.split_once('/').is_some_and(|(layer, _)| layer == head);
+        let optimizer = recipe.optimizer(model.parameters().iter().map(|p| is_new(&p.name)));
+        let trainer = Trainer::new(recipe.fit_options(), optimizer);
+        if let Some(trunk) = &trunk {
+            self.keep_features(at, trunk, &recipe);
+        }
+        self.run = Some(Run { recipe, trunk, model, trainer, training, validation, done: false });
+        Ok(())
+    }
+
+    /// Goes on from a [`Self::checkpoint`] of a training that was begun with the same recipe, base and examples.
+    ///
+    /// # Errors
+    /// As [`Self::begin`] and [`Trainer::resume`].
+    pub fn resume(&mut self, recipe: Recipe, checkpoint: &[u8]) -> Result<()> {
+        self.begin(recipe)?;
+        let Some(mut run) = self.run.take() else { return Ok(()) };
+        let text = self.recipe_text(&run)?;
+        let (options, optimizer) = (run.recipe.fit_options(), run.trainer.optimizer().clone());
+        run.trainer = Trainer::resume(checkpoint, options, optimizer, &mut run.model, &text)?;
+        self.run = Some(run);
+        Ok(())
+    }
+
+    /// The training between two pieces of work. What is not in it: the base, the examples and the recipe.
+    pub fn checkpoint(&self) -> Result<Vec<u8>> {
+        let run = self.running()?;
+        run.trainer.checkpoint(&run.model, &self.recipe_text(run)?)
+    }
+
+    /// All that two trainings must have in common for one to go on from the other.
+    fn recipe_text(&self, run: &Run) -> Result<String> {
+        let weights = self.base.iter().flat_map(|base| base.parameters());
+        let base = hash(FNV, weights.flat_map(|p| &p.value).flat_map(|x| x.to_le_bytes()));
+        let examples = run.training.iter().chain(&run.validation).fold(FNV, |all, &index| {
+            let Sample { fingerprint, label, validation, .. } = &self.samples[index];
+            let words = [*fingerprint, *label as u64, u64::from(*validation)];
+            hash(all, words.iter().flat_map(|word| word.to_le_bytes()))
+        });
+        let recipe = recipe_json(&run.recipe)?;
+        Ok(format!("base {base:016x}, examples {examples:016x}, {:?}, {recipe}", self.labels))
+    }
+
+    /// The whole network as a training begins with it.
+    fn fresh(&self, recipe: &Recipe) -> Result<Model> {
+        let mut architecture = self.architecture.clone();
+        if recipe.depth == Depth::Scratch {
+            for layer in &mut architecture.layers {
+                if layer.class_name == "BatchNormalization" {
+                    layer.config.insert("momentum".into(), 0.9.into());
+                }
+            }
+            return Model::new(architecture, recipe.seed.into());
+        }
+        let Some(base) = &self.base else {
+            bail!(Argument, "train: expected depth \"scratch\" for a network without weights");
+        };
+        let mut model = Model::new(architecture, recipe.seed.into())?;
+        let kept = self.parameters_before_head(&model);
+        for (own, from) in model.parameters_mut()[..kept].iter_mut().zip(base.parameters()) {
+            own.value.clone_from(&from.value);
+        }
+        Ok(model)
+    }
+
+    fn parameters_before_head(&self, model: &Model) -> usize {
+        let head = self.architecture.layers.last().map_or("", |layer| &layer.name);
+        let own = |name: &str| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('/'));
+        model.parameters().iter().filter(|parameter| !own(&parameter.name)).count()
+    }
+
+    /// Forgets the features unless they are what this training would compute.
+    fn keep_features(&mut self, at: usize, trunk: &Model, recipe: &Recipe) {
+        let bytes = self.samples.len() * trunk.output_len() * size_of::<f32>();
+        let variants = recipe.variants.min(MAX_FEATURES / bytes.max(1)).max(1);
+        let key = Recipe {
+            variants,
+            seed: recipe.seed,
+            augment: recipe.augment.clone(),
+            ..Recipe::defaults(Depth::Head, 0)
+        };
+        let key = Some((at, key));
+        if self.cached != key {
+            self.samples.iter_mut().for_each(|sample| sample.features = Vec::new());
+            self.cached = key;
+        }
+    }
+
+    /// The next piece of work: as little as a step, or a picture's features.
+    ///
+    /// # Errors
+    /// As [`Trainer::step`]; after a divergence, the weights are rolled back and the training is over.
+    pub fn advance(&mut self) -> Result<Event> {
+        let Some(run) = &mut self.run else { bail!(Data, "train: expected a training, got none") };
+        if run.done {
+            return Ok(Event::End);
+        }
+        let total = run.training.len() + run.validation.len();
+        let mut all = run.training.iter().chain(&run.validation).enumerate();
+        if let (Some(trunk), Some((_, key))) = (&mut run.trunk, &self.cached)
+            && let Some((done, &index)) =
+                all.find(|(_, index)| self.samples[**index].features.is_empty())
+        {
+            let sample = &mut self.samples[index];
+            let variants = if sample.validation { 1 } else { key.variants };
+            let len = trunk.input_len();
+            let x = trunk.input_mut(variants, Mode::Inference)?;
+            for (number, x) in x.chunks_exact_mut(len).enumerate() {
+                let transform = sample.variant(number, &key.augment, key.seed.into());
+                sample.write(&self.input, &transform, x);
+            }
+            sample.features = trunk.forward(variants, Mode::Inference).to_vec();
+            return Ok(Event::Prepared { done: done + 1, total });
+        }
+        let part = |indices| Part {
+            samples: &self.samples,
+            indices,
+            input: &self.input,
+            augment: &run.recipe.augment,
+            cached: run.trunk.is_some(),
+        };
+        let (data, held_back) = (part(&run.training), part(&run.validation));
+        if run.trainer.is_done() {
+            run.trainer.finish(&mut run.model);
+            run.done = true;
+            return Ok(Event::End);
+        }
+        match run.trainer.step(&mut run.model, &data) {
+            Ok(Some(progress)) => Ok(Event::Step(progress)),
+            Ok(None) => Ok(Event::Epoch(run.trainer.end_epoch(&mut run.model, Some(&held_back))?)),
+            Err(error) => {
+                run.done = true;
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the training with the weights there are: the best, the averaged or the last.
+    pub fn finish(&mut self) {
+        self.give_up();
+    }
+
+    /// The figures of the epochs done.
+    pub fn history(&self) -> &[Logs] {
+        self.run.as_ref().map_or(&[], |run| run.trainer.history())
+    }
+
+    fn running(&self) -> Result<&Run> {
+        self.run
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::Data, "expected a training, got none so far"))
+    }
+
+    /// The probability of each label for a picture of RGBA bytes, with the weights as they are now.
+    pub fn classify(&mut self, rgba: &[u8], width: usize, height: usize) -> Result<Vec<f32>> {
+        self.running()?;
+        to_tensor(rgba, width, height, &self.input, &mut self.seen, &mut self.scratch)?;
+        self.predict_seen()
+    }
+
+    /// What the network was given of the last picture classified: (H, W, C).
+    pub fn seen(&self) -> &[f32] {
+        &self.seen
+    }
+
+    fn predict_seen(&mut self) -> Result<Vec<f32>> {
+        let Some(run) = &mut self.run else { return Ok(Vec::new()) };
+        let mut x = &self.seen[..];
+        if let Some(trunk) = &mut run.trunk {
+            trunk.input_mut(1, Mode::Inference)?.copy_from_slice(x);
+            x = trunk.forward(1, Mode::Inference);
+        }
+        run.model.input_mut(1, Mode::Inference)?.copy_from_slice(x);
+        Ok(run.model.forward(1, Mode::Inference).to_vec())
+    }
+
+    /// Classifies the examples that were held back, or all where none was.
+    pub fn evaluate(&mut self) -> Result<Evaluation> {
+        self.running()?;
+        let any = self.samples.iter().any(|sample| sample.validation);
+        let chosen = self.samples.iter().enumerate().filter(|(_, s)| s.validation == any);
+        let indices: Vec<usize> = chosen.map(|(index, _)| index).collect();
+        let (mut predictions, mut confusion) = (Vec::new(), Confusion::new(self.labels.len()));
+        for &index in &indices {
+            let sample = &self.samples[index];
+            sample.write(&self.input, &Transform::IDENTITY, &mut self.seen);
+            let label = sample.label;
+            let row = self.predict_seen()?;
+            confusion.count(label, predicted_class(&row, 0.5));
+            predictions.push(row);
+        }
+        Ok(Evaluation { indices, predictions, confusion })
+    }
+
+    /// The example as `count` of its augmented selves: (count, H, W, C).
+    pub fn preview(&mut self, index: usize, recipe: &Recipe, count: usize) -> Result<Vec<f32>> {
+        self.check_index(index)?;
+        let len = self.input.image_len();
+        let mut x = vec![0.0; count * len];
+        for (number, x) in x.chunks_exact_mut(len).enumerate() {
+            let sample = &self.samples[index];
+            let transform = sample.variant(number + 1, &recipe.augment, recipe.seed.into());
+            sample.write(&self.input, &transform, x);
+        }
+        Ok(x)
+    }
+
+    /// The network as a classifier of its own.
+    pub fn to_classifier(&self) -> Result<Classifier> {
+        let run = self.running()?;
+        let mut model = self.fresh(&run.recipe)?;
+        let parts = run.trunk.iter().flat_map(|trunk| trunk.parameters());
+        let parts = parts.chain(run.model.parameters());
+        for (own, from) in model.parameters_mut().iter_mut().zip(parts) {
+            own.value.clone_from(&from.value);
+        }
+        let figures = |figure: fn(&Logs) -> Option<f32>| -> Value {
+            run.trainer.history().iter().map(figure).collect::<Vec<_>>().into()
+        };
+        let training: Map<String, Value> = object! {
+            "recipe": recipe_json(&run.recipe)?,
+            "examples": run.training.len(),
+            "validation_examples": run.validation.len(),
+            "history": object! {
+                "loss": figures(|logs| Some(logs.loss)),
+                "accuracy": figures(|logs| Some(logs.accuracy)),
+                "val_loss": figures(|logs| logs.val_loss),
+                "val_accuracy": figures(|logs| logs.val_accuracy),
+            },
+        };
+        Classifier::new(model, self.labels.clone(), self.input.clone(), training)
+    }
+}
+
+fn recipe_json(recipe: &Recipe) -> Result<Value> {
+    serde_json::to_value(recipe)
+        .map_err(|error| Error::new(ErrorKind::Argument, format!("recipe: {error}")))
+}

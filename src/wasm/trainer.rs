@@ -1,0 +1,236 @@
+//! A training on pictures: [`Transfer`] for JavaScript, which asks for one piece of work after the other.
+
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+use super::{Network, Pixels, Thrown, to_js};
+use crate::error::{Error, ErrorKind};
+use crate::train::{Logs, Progress};
+use crate::transfer::{Confusion, Depth, Event, Recipe, Transfer};
+
+/// A network being taught.
+#[wasm_bindgen]
+pub struct Trainer {
+    transfer: Transfer,
+    rgba: Pixels,
+}
+
+/// One piece of work, as JavaScript is told.
+#[derive(Default, Serialize)]
+struct Piece {
+    phase: &'static str,
+    epoch: usize,
+    done: usize,
+    total: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logs: Option<Logs>,
+}
+
+/// An evaluation, as JavaScript is told.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Judgement {
+    indices: Vec<usize>,
+    predictions: Vec<Vec<f32>>,
+    confusion: Confusion,
+    accuracy: Option<f64>,
+    per_class: Vec<Shares>,
+}
+
+#[derive(Serialize)]
+struct Shares {
+    precision: Option<f64>,
+    recall: Option<f64>,
+}
+
+#[wasm_bindgen]
+impl Trainer {
+    /// Builds upon a model file; `name` is what messages call it.
+    #[wasm_bindgen(js_name = fromBytes)]
+    pub fn from_bytes(
+        bytes: &[u8],
+        name: &str,
+        labels: Vec<String>,
+        validation_split: f32,
+    ) -> Thrown<Trainer> {
+        let transfer = Transfer::from_bytes(bytes, &labels, validation_split);
+        Ok(Self::new(transfer.map_err(|error| error.within(name))?))
+    }
+
+    /// Builds a network of Keras's JSON, to be trained from fresh weights.
+    #[wasm_bindgen(js_name = fromArchitecture)]
+    pub fn from_architecture(
+        json: &str,
+        labels: Vec<String>,
+        validation_split: f32,
+    ) -> Thrown<Trainer> {
+        Ok(Self::new(Transfer::from_json(json, &labels, validation_split)?))
+    }
+
+    fn new(transfer: Transfer) -> Self {
+        Self { transfer, rgba: Pixels::default() }
+    }
+
+    /// What is chosen for `examples` pictures where nobody says. Keys as in Rust: `learning_rate`.
+    #[wasm_bindgen(unchecked_return_type = "Record<string, any>")]
+    pub fn defaults(
+        #[wasm_bindgen(unchecked_param_type = "'head' | 'whole' | 'scratch'")] depth: JsValue,
+        examples: usize,
+    ) -> Thrown<JsValue> {
+        let depth: Depth = serde_wasm_bindgen::from_value(depth).map_err(wrong("depth"))?;
+        to_js(&Recipe::defaults(depth, examples))
+    }
+
+    /// What the network takes, and how a picture is made into it.
+    #[wasm_bindgen(
+        getter,
+        unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
+    )]
+    pub fn input(&self) -> Thrown<JsValue> {
+        to_js(self.transfer.input())
+    }
+
+    /// Where in wasm memory the RGBA bytes of a picture go, row by row. Holds until the next call into wasm.
+    pub fn pixels(&mut self, width: usize, height: usize) -> Thrown<*const u8> {
+        self.rgba.room(width, height)
+    }
+
+    /// Adds the picture that [`Trainer::pixels`] made room for. Gives whether it is held back for validation.
+    #[wasm_bindgen(js_name = addPixels)]
+    pub fn add_pixels(
+        &mut self,
+        width: usize,
+        height: usize,
+        label: usize,
+        validation: Option<bool>,
+    ) -> Thrown<bool> {
+        Ok(self.transfer.add(&self.rgba.0, width, height, label, validation)?)
+    }
+
+    /// Adds a picture that another trainer kept: [`Trainer::example`].
+    #[wasm_bindgen(js_name = addExample)]
+    pub fn add_example(&mut self, pixels: Vec<u8>, label: usize, validation: bool) -> Thrown<()> {
+        self.transfer.add_pixels(pixels, label, Some(validation))?;
+        Ok(())
+    }
+
+    /// The picture of an example, as it is kept: (H, W, C) bytes.
+    pub fn example(&self, index: usize) -> Option<Vec<u8>> {
+        self.transfer.pixels(index).map(<[u8]>::to_vec)
+    }
+
+    /// Takes an example away; those after it move up.
+    #[wasm_bindgen(js_name = removeExample)]
+    pub fn remove_example(&mut self, index: usize) -> Thrown<()> {
+        Ok(self.transfer.remove(index)?)
+    }
+
+    /// Gives an example another label.
+    pub fn relabel(&mut self, index: usize, label: usize) -> Thrown<()> {
+        Ok(self.transfer.relabel(index, label)?)
+    }
+
+    /// Begins a training, or goes on from a checkpoint of one.
+    pub fn begin(
+        &mut self,
+        #[wasm_bindgen(unchecked_param_type = "Record<string, any>")] recipe: JsValue,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Thrown<()> {
+        let recipe: Recipe = serde_wasm_bindgen::from_value(recipe).map_err(wrong("options"))?;
+        match checkpoint {
+            Some(bytes) => self.transfer.resume(recipe, &bytes)?,
+            None => self.transfer.begin(recipe)?,
+        }
+        Ok(())
+    }
+
+    /// The next piece of work.
+    #[wasm_bindgen(
+        unchecked_return_type = "{ phase: 'prepare' | 'step' | 'epoch' | 'end', epoch: number, done: number, total: number, logs?: { loss: number, accuracy: number, val_loss?: number, val_accuracy?: number } }"
+    )]
+    pub fn advance(&mut self) -> Thrown<JsValue> {
+        let piece = match self.transfer.advance()? {
+            Event::Prepared { done, total } => Piece { phase: "prepare", done, total, ..Piece::default() },
+            Event::Step(Progress { epoch, done, total, logs }) => {
+                Piece { phase: "step", epoch, done, total, logs: Some(logs) }
+            }
+            Event::Epoch(logs) => Piece {
+                phase: "epoch",
+                epoch: self.transfer.history().len() - 1,
+                logs: Some(logs),
+                ..Piece::default()
+            },
+            Event::End => Piece { phase: "end", ..Piece::default() },
+        };
+        to_js(&piece)
+    }
+
+    /// Ends the training with the weights there are.
+    pub fn finish(&mut self) {
+        self.transfer.finish();
+    }
+
+    /// The training between two pieces of work, for [`Trainer::begin`].
+    pub fn checkpoint(&self) -> Thrown<Vec<u8>> {
+        Ok(self.transfer.checkpoint()?)
+    }
+
+    /// The probability of each label for the picture that [`Trainer::pixels`] made room for.
+    #[wasm_bindgen(js_name = classifyPixels)]
+    pub fn classify_pixels(&mut self, width: usize, height: usize) -> Thrown<Vec<f32>> {
+        Ok(self.transfer.classify(&self.rgba.0, width, height)?)
+    }
+
+    /// What the network was given of the last picture: the tensor (H, W, C).
+    pub fn seen(&self) -> Vec<f32> {
+        self.transfer.seen().to_vec()
+    }
+
+    /// What the network makes of the examples that were held back, or of all where none was.
+    #[wasm_bindgen(
+        unchecked_return_type = "{ indices: number[], predictions: number[][], confusion: number[][], accuracy: number, perClass: { precision?: number, recall?: number }[] }"
+    )]
+    pub fn evaluate(&mut self) -> Thrown<JsValue> {
+        let evaluation = self.transfer.evaluate()?;
+        let confusion = evaluation.confusion;
+        let shares = |class| Shares {
+            precision: confusion.precision(class),
+            recall: confusion.recall(class),
+        };
+        let per_class = (0..confusion.0.len()).map(shares).collect();
+        to_js(&Judgement {
+            indices: evaluation.indices,
+            predictions: evaluation.predictions,
+            accuracy: confusion.accuracy(),
+            per_class,
+            confusion,
+        })
+    }
+
+    /// An example as `count` of its augmented selves: (count, H, W, C).
+    pub fn preview(
+        &mut self,
+        index: usize,
+        #[wasm_bindgen(unchecked_param_type = "Record<string, any>")] recipe: JsValue,
+        count: usize,
+    ) -> Thrown<Vec<f32>> {
+        let recipe: Recipe = serde_wasm_bindgen::from_value(recipe).map_err(wrong("options"))?;
+        Ok(self.transfer.preview(index, &recipe, count)?)
+    }
+
+    /// The model file, with the weights as they are now.
+    pub fn save(&self) -> Thrown<Vec<u8>> {
+        Ok(self.transfer.to_classifier()?.to_file().to_bytes()?)
+    }
+
+    /// The network as it is now, which no further training changes.
+    #[wasm_bindgen(js_name = toNetwork)]
+    pub fn to_network(&self) -> Thrown<Network> {
+        Ok(Network::new(self.transfer.to_classifier()?))
+    }
+}
+
+/// What options are refused with.
+fn wrong(what: &str) -> impl Fn(serde_wasm_bindgen::Error) -> Error {
+    move |error| Error::new(ErrorKind::Argument, format!("{what}: {error}"))
+}
