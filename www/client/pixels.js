@@ -64,7 +64,8 @@ async function decodeDrawing(blob) {
  * @param {Source} source
  */
 async function drawable(source) {
-  if (source instanceof HTMLImageElement) await source.decode()
+  // One that is there is not asked to decode: Chromium answers that only when it next draws, which may be never.
+  if (source instanceof HTMLImageElement && !(source.complete && source.naturalWidth > 0)) await source.decode()
   if (source instanceof HTMLVideoElement && source.readyState < HTMLMediaElement.HAVE_CURRENT_DATA)
     throw new ConvletError('picture', 'the video has no frame yet')
   return source

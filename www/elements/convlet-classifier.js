@@ -140,7 +140,16 @@ export class ConvletClassifier extends ConvletElement {
   /** Classifies what was there before the network was. */
   async #firstLook() {
     if (this.#picture) await this.classify(this.#picture)
-    else if (this.hasAttribute('picture')) await this.#look(this.#still)
+    else if (this.hasAttribute('picture')) await this.#stillLoaded().then(() => this.#look(this.#still))
+  }
+
+  /** Settles when the still picture is there, or has turned out not to be one, which `examine` then says. */
+  async #stillLoaded() {
+    if (this.#still.complete) return
+    await new Promise((resolve) => {
+      this.#still.addEventListener('load', resolve, { once: true })
+      this.#still.addEventListener('error', resolve, { once: true })
+    })
   }
 
   /**
