@@ -3,7 +3,9 @@
  * multiplication with the addition that follows, which is faster and as exact, but differs in the last digits.
  *
  * @typedef {'strict' | 'relaxed'} Build
+ * @typedef {string | URL | BufferSource | WebAssembly.Module} WasmSource an address, the file's bytes, or compiled already
  */
+import { ConvletError, messageOf } from './errors.js'
 
 /** The smallest module with a relaxed instruction in it: one function, (a, b, c) -> f32x4.relaxed_madd(a, b, c). */
 const RELAXED_MADD = Uint8Array.of(
@@ -20,12 +22,65 @@ const RELAXED_MADD = Uint8Array.of(
  * @returns {Build}
  */
 export function chooseBuild(deterministic) {
-  return !deterministic && WebAssembly.validate(RELAXED_MADD) ? 'relaxed' : 'strict'
+  const relaxed = sources.relaxed || !sources.strict
+  return relaxed && !deterministic && WebAssembly.validate(RELAXED_MADD) ? 'relaxed' : 'strict'
 }
 
-/** @param {Build} build */
-export function wasmAddress(build) {
+/** What the page has set in place of the files beside this one. @type {Partial<Record<Build, WasmSource>>} */
+const sources = {}
+
+/** The engine's code, compiled once a page however many workers it goes through. @type {Map<Build, Promise<WebAssembly.Module>>} */
+const compiled = new Map()
+
+/**
+ * Says where the engine's code is, for whoever keeps it apart from the scripts; to be called before the first model is
+ * loaded. Where only the strict build is set, it serves all.
+ *
+ * @param {Partial<Record<Build, WasmSource>>} wasm
+ */
+export function setWasm({ strict, relaxed }) {
+  if (compiled.size > 0) throw new ConvletError('argument', 'setWasm: the engine has been started already')
+  Object.assign(sources, { strict, relaxed })
+}
+
+/**
+ * @param {Build} build
+ */
+export function compileEngine(build) {
+  let compiling = compiled.get(build)
+  if (!compiling) {
+    compiling = compile(sources[build] ?? wasmAddress(build)).catch((thrown) => {
+      compiled.delete(build)
+      throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
+    })
+    compiled.set(build, compiling)
+  }
+  return compiling
+}
+
+/**
+ * @param {Build} build
+ */
+function wasmAddress(build) {
   return build === 'relaxed'
     ? new URL('../pkg/convlet_relaxed_bg.wasm', import.meta.url)
     : new URL('../pkg/convlet_bg.wasm', import.meta.url)
+}
+
+/**
+ * @param {WasmSource} source
+ */
+async function compile(source) {
+  if (source instanceof WebAssembly.Module) return source
+  if (typeof source !== 'string' && !(source instanceof URL)) return WebAssembly.compile(source)
+  // Node fetches no files. Asked for in this way, its modules are none of a bundler's business.
+  const { process } = /** @type {any} */ (globalThis)
+  if (process?.getBuiltinModule && String(source).startsWith('file:'))
+    return WebAssembly.compile(await process.getBuiltinModule('node:fs').promises.readFile(new URL(source)))
+  const response = await fetch(source)
+  if (!response.ok) throw new Error(`the server answered ${response.status}`)
+  // A host that sends another type than application/wasm is no reason to fail: only streaming needs it.
+  return response.headers.get('content-type') === 'application/wasm'
+    ? WebAssembly.compileStreaming(response)
+    : WebAssembly.compile(await response.arrayBuffer())
 }

@@ -46,14 +46,14 @@ export class Classifier {
   /**
    * Loads a model file: by address, or one that is already here.
    *
-   * @param {string | URL | Blob} source
+   * @param {string | URL | Blob | Uint8Array<ArrayBuffer>} source
    * @param {ReadOptions & { deterministic?: boolean }} [options] `deterministic`: the same bits on every machine, at
    *   some cost of speed
    */
   static async load(source, { deterministic, ...options } = {}) {
     const engine = Engine.for({ deterministic })
     engine.warmUp()
-    const { name, bytes } = source instanceof Blob ? await readBlob(source) : await readAddress(source, options)
+    const { name, bytes } = await read(source, options)
     if (options.integrity) await checkIntegrity(bytes, options.integrity, name)
     const { handle, description } = await engine.open(bytes, name, { signal: options.signal })
     return new Classifier(engine, handle, { ...description, name, size: bytes.length })
@@ -80,7 +80,7 @@ export class Classifier {
   async examine(source, { signal } = {}) {
     signal?.throwIfAborted()
     const picture = await pictureOf(source)
-    const transfer = picture instanceof ImageBitmap ? [picture] : []
+    const transfer = 'close' in picture ? [picture] : []
     const classification = await this.#engine.call(
       'classify',
       { handle: this.#handle ?? 0, picture },
@@ -98,11 +98,13 @@ export class Classifier {
 }
 
 /**
- * @param {string | URL} url
+ * @param {string | URL | Blob | Uint8Array<ArrayBuffer>} source
  * @param {ReadOptions} options
  */
-async function readAddress(url, options) {
-  return { name: fileName(url), bytes: await fetchBytes(url, options) }
+async function read(source, options) {
+  if (source instanceof Blob) return readBlob(source)
+  if (source instanceof Uint8Array) return { name: 'the model', bytes: source }
+  return { name: fileName(source), bytes: await fetchBytes(source, options) }
 }
 
 /**

@@ -1,9 +1,8 @@
-import { chooseBuild, wasmAddress } from './build.js'
-import { ConvletError, messageOf } from './errors.js'
-import { TrapError, WorkerPort } from './port.js'
+import { chooseBuild } from './build.js'
+import { openPort, TrapError } from './port.js'
 
 /** @import { Build } from './build.js' */
-/** @import { Operation } from './port.js' */
+/** @import { Operation, Port } from './port.js' */
 /** @import { Service } from './service.js' */
 
 /**
@@ -33,7 +32,7 @@ export class Engine {
   #queue = []
   /** Whether `#work` is under way. */
   #working = false
-  /** The worker, once asked for, with every model open in it. @type {Promise<WorkerPort> | undefined} */
+  /** The worker, once asked for, with every model open in it. @type {Promise<Port> | undefined} */
   #port
   /** Every open model, by handle. @type {Map<number, { bytes: Uint8Array, name: string }>} */
   #models = new Map()
@@ -124,7 +123,7 @@ export class Engine {
   async #work() {
     this.#working = true
     for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
-      /** @type {WorkerPort | undefined} */
+      /** @type {Port | undefined} */
       let port
       try {
         port = await this.#ready()
@@ -148,9 +147,8 @@ export class Engine {
   }
 
   async #start() {
-    const port = new WorkerPort()
+    const port = await openPort(this.#build)
     try {
-      await port.request('start', await compileEngine(this.#build))
       for (const [handle, { bytes, name }] of this.#models) await port.request('open', { handle, bytes, name })
       return port
     } catch (thrown) {
@@ -160,43 +158,11 @@ export class Engine {
   }
 
   /**
-   * @param {WorkerPort} port
+   * @param {Port} port
    */
   #replace(port) {
     port.terminate()
     this.#port = undefined
     this.warmUp()
   }
-}
-
-/** @type {Map<Build, Promise<WebAssembly.Module>>} */
-const compiled = new Map()
-
-/**
- * The engine's code, fetched and compiled once a page however many workers it goes through.
- *
- * @param {Build} build
- */
-function compileEngine(build) {
-  let compiling = compiled.get(build)
-  if (!compiling) {
-    compiling = compile(wasmAddress(build)).catch((thrown) => {
-      compiled.delete(build)
-      throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
-    })
-    compiled.set(build, compiling)
-  }
-  return compiling
-}
-
-/**
- * @param {URL} url
- */
-async function compile(url) {
-  const response = await fetch(url)
-  if (!response.ok) throw new Error(`the server answered ${response.status}`)
-  // A host that sends another type than application/wasm is no reason to fail: only streaming needs it.
-  return response.headers.get('content-type') === 'application/wasm'
-    ? WebAssembly.compileStreaming(response)
-    : WebAssembly.compile(await response.arrayBuffer())
 }

@@ -7,8 +7,10 @@ import { readStraight } from './straight.js'
 
 /**
  * @typedef {HTMLImageElement | SVGImageElement | HTMLCanvasElement | OffscreenCanvas | HTMLVideoElement | ImageBitmap
- *   | ImageData | Blob} PictureSource
- * @typedef {ImageBitmap | ImageData} Picture what can be sent to a worker
+ *   | Pixels | Blob} PictureSource
+ * @typedef {{ data: Uint8Array | Uint8ClampedArray, width: number, height: number }} Pixels RGBA bytes, row by row from
+ *   the top left: an `ImageData`, or what a decoder elsewhere gives
+ * @typedef {ImageBitmap | Pixels} Picture what can be sent to a worker
  */
 
 /**
@@ -25,7 +27,7 @@ const AS_STORED = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
  * @returns {Promise<Picture>}
  */
 export async function pictureOf(source) {
-  if (source instanceof ImageData) return source
+  if ('data' in source) return checkedPixels(source)
   try {
     return source instanceof Blob ? await decode(source) : await createImageBitmap(await drawable(source), AS_STORED)
   } catch (thrown) {
@@ -33,6 +35,16 @@ export async function pictureOf(source) {
     const name = source instanceof Blob ? nameOf(source) : 'the picture'
     throw new ConvletError('picture', `${name} cannot be read as a picture (${messageOf(thrown)})`, { cause: thrown })
   }
+}
+
+/**
+ * @param {Pixels} pixels
+ */
+function checkedPixels({ data, width, height }) {
+  const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray
+  if (bytes && width > 0 && height > 0 && data.length === width * height * 4) return { data, width, height }
+  const came = bytes ? `${data.length} for ${width} x ${height}` : `a ${Object.prototype.toString.call(data).slice(8, -1)}`
+  throw new ConvletError('picture', `pixels: expected four bytes for each of width x height, got ${came}`)
 }
 
 /**
@@ -60,7 +72,7 @@ async function decodeDrawing(blob) {
 /**
  * The source once it has something to draw.
  *
- * @template {Exclude<PictureSource, ImageData | Blob>} Source
+ * @template {Exclude<PictureSource, Pixels | Blob>} Source
  * @param {Source} source
  */
 async function drawable(source) {
@@ -91,7 +103,7 @@ let strip
  * @param {Uint8ClampedArray} target width x height x 4 bytes
  */
 export function copyPixels(picture, target) {
-  if (picture instanceof ImageData) return target.set(picture.data)
+  if ('data' in picture) return target.set(picture.data)
   const { width, height } = picture
   const stripWidth = Math.min(width, STRIP_WIDTH)
   const stripHeight = Math.min(height, Math.floor(STRIP_PIXELS / stripWidth))

@@ -1,5 +1,7 @@
+import { compileEngine } from './build.js'
 import { ConvletError } from './errors.js'
 
+/** @import { Build } from './build.js' */
 /** @import { ErrorCode } from './errors.js' */
 /** @import { Service } from './service.js' */
 
@@ -9,6 +11,65 @@ import { ConvletError } from './errors.js'
  * @typedef {{ code: ErrorCode, message: string, trapped: boolean }} Failure
  * @typedef {{ id: number, result?: unknown, memory?: number, error?: Failure }} Reply
  */
+
+/**
+ * The way to an engine: in a worker of its own, or on this very thread.
+ *
+ * @typedef {object} Port
+ * @property {(operation: Operation | 'start', argument: unknown, transfer?: Transferable[]) => Promise<any>} request
+ * @property {number} memory bytes of wasm memory that `terminate` gives back, as of the last request
+ * @property {() => void} terminate ends the engine at once; requests that still wait are rejected
+ */
+
+/**
+ * Starts an engine in a worker. Browsers run no worker's script from another origin, as that of a CDN, but a script of
+ * this page that imports it; and where a policy or a sandbox forbids workers, the engine runs on this thread.
+ *
+ * @param {Build} build
+ * @returns {Promise<Port>}
+ */
+export async function openPort(build) {
+  for (const address of workerAddresses()) {
+    /** @type {WorkerPort | undefined} */
+    let port
+    try {
+      port = new WorkerPort(address)
+      await port.request('start', await compileEngine(build))
+      return port
+    } catch (thrown) {
+      port?.terminate()
+      // Code that cannot be had is no fault of the worker's.
+      if (thrown instanceof ConvletError && !(thrown instanceof TrapError)) throw thrown
+    } finally {
+      if (address.startsWith('blob:')) URL.revokeObjectURL(address)
+    }
+  }
+  const { LocalPort } = await import('./local-port.js')
+  return LocalPort.open()
+}
+
+/** What may be tried as a worker's script, the best first. */
+function* workerAddresses() {
+  if (!('Worker' in globalThis)) return
+  const address = workerAddress()
+  if (new URL(address).origin === location.origin) yield address
+  const script = `import ${JSON.stringify(address)}`
+  yield URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+}
+
+/** Where the worker's script is. Bundlers find workers by this very spelling, so the name stands in for the global one. */
+function workerAddress() {
+  class Worker {
+    /**
+     * @param {URL} url
+     * @param {WorkerOptions} _options
+     */
+    constructor(url, _options) {
+      this.address = String(url)
+    }
+  }
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }).address
+}
 
 /** An error after which the engine behind the port cannot be trusted and has to be replaced. */
 export class TrapError extends ConvletError {
@@ -21,18 +82,25 @@ export class TrapError extends ConvletError {
 }
 
 /**
- * The engine in a worker of its own. Whoever stands in for it (slices on the main thread, say) has the same three
- * members: `request`, `memory` and `terminate`.
+ * The engine in a worker of its own.
+ *
+ * @implements {Port}
  */
-export class WorkerPort {
-  #worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'convlet' })
+class WorkerPort {
+  #worker
   /** The requests that wait for their reply, by id. @type {Map<number, PromiseWithResolvers<any>>} */
   #waiting = new Map()
   #lastId = 0
+  /** Why nothing more can be asked of it. @type {TrapError | undefined} */
+  #broken
   /** Bytes of wasm memory when the last request ended. */
   memory = 0
 
-  constructor() {
+  /**
+   * @param {string} address
+   */
+  constructor(address) {
+    this.#worker = new Worker(address, { type: 'module', name: 'convlet' })
     this.#worker.addEventListener('message', ({ data }) => this.#settle(data))
     this.#worker.addEventListener('error', (event) => {
       event.preventDefault()
@@ -50,6 +118,7 @@ export class WorkerPort {
    * @returns {Promise<any>}
    */
   request(operation, argument, transfer = []) {
+    if (this.#broken) return Promise.reject(this.#broken)
     const id = ++this.#lastId
     const waiting = withResolvers()
     this.#waiting.set(id, waiting)
@@ -75,9 +144,10 @@ export class WorkerPort {
   }
 
   /**
-   * @param {ConvletError} error
+   * @param {TrapError} error
    */
   #failAll(error) {
+    this.#broken = error
     for (const waiting of this.#waiting.values()) waiting.reject(error)
     this.#waiting.clear()
   }

@@ -81,7 +81,7 @@ export class Service {
     const began = performance.now()
     const pointer = network.pixels(width, height)
     copyPixels(picture, new Uint8ClampedArray(this.#memory.buffer, pointer, width * height * 4))
-    if (picture instanceof ImageBitmap) picture.close()
+    if ('close' in picture) picture.close()
     const copied = performance.now()
     const probabilities = network.classifyPixels(width, height)
     const ended = performance.now()

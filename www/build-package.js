@@ -1,0 +1,64 @@
+/** Builds the npm package into dist/package: one script for each thing that can be imported, its types, and the engine. */
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+process.chdir(fileURLToPath(new URL('.', import.meta.url)))
+
+const out = 'dist/package'
+const modules = ['client/convlet', 'client/classifier', ...elements()]
+
+function elements() {
+  return readdirSync('elements').filter((file) => file.endsWith('.js')).map((file) => `elements/${file.slice(0, -3)}`)
+}
+
+/**
+ * Bundles for browsers and Node alike. Addresses relative to a script stay as they are: all scripts that hold one lie in
+ * client/, beside pkg/, as in the sources.
+ *
+ * @param {string[]} entries
+ */
+async function bundle(entries) {
+  const build = await rolldown({ input: Object.fromEntries(entries.map((name) => [name, `./${name}.js`])) })
+  await build.write({ dir: out, entryFileNames: '[name].js', chunkFileNames: 'client/[name]-[hash].js', minify: true })
+  await build.close()
+}
+
+function types() {
+  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.package.json'], { stdio: 'inherit' })
+  mkdirSync(`${out}/types/pkg`)
+  copyFileSync('pkg/convlet.d.ts', `${out}/types/pkg/convlet.d.ts`)
+}
+
+function description() {
+  const { name, version, description, license, type, engines } = JSON.parse(readFileSync('package.json', 'utf8'))
+  /** @param {string} file */
+  const entry = (file) => ({ types: `./types/${file}.d.ts`, default: `./${file}.js` })
+  return {
+    ...{ name, version, description, license, type, engines },
+    keywords: ['cnn', 'neural-network', 'image-classification', 'training', 'wasm', 'custom-elements'],
+    exports: {
+      '.': entry('client/convlet'),
+      './classifier': entry('client/classifier'),
+      './elements/*.js': entry('elements/*'),
+      './pkg/*.wasm': './pkg/*.wasm',
+      './package.json': './package.json',
+    },
+    types: './types/client/convlet.d.ts',
+    jsdelivr: './client/convlet.js',
+    unpkg: './client/convlet.js',
+    // Elements define themselves when they are imported.
+    sideEffects: ['./elements/*.js', './client/worker.js'],
+  }
+}
+
+rmSync(out, { recursive: true, force: true })
+await bundle(modules)
+// A worker of one file can be copied anywhere, by a bundler that takes it for a plain asset too.
+await bundle(['client/worker'])
+types()
+mkdirSync(`${out}/pkg`)
+for (const wasm of ['pkg/convlet_bg.wasm', 'pkg/convlet_relaxed_bg.wasm']) copyFileSync(wasm, `${out}/${wasm}`)
+for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(`../${file}`, `${out}/${file}`)
+writeFileSync(`${out}/package.json`, `${JSON.stringify(description(), undefined, 2)}\n`)
