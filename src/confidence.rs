@@ -187,6 +187,11 @@ impl Familiarity {
         let distance = sum / d as f32;
         if features.len() == d && !distance.is_nan() { distance } else { f32::INFINITY }
     }
+
+    /// Whether a picture of these features is none of the classes.
+    pub fn refuses(&self, features: &[f32]) -> bool {
+        self.unfamiliarity(features) > self.threshold
+    }
 }
 
 /// Overwrites the lower triangle of a positive definite matrix with its Cholesky factor.

@@ -167,13 +167,29 @@ fn calibrated_models_refuse_what_they_do_not_know() {
     let before = json_of(convlet!("predict", model, dark, "--json"));
     assert_eq!(before[0].get("none_of_these"), None);
 
-    succeeds(convlet!("calibrate", model, data, "--validation", validation, "--keep", "0.9"));
-    let figures = json_of(convlet!("evaluate", model, validation, "--json"));
-    assert!(figures["refused"].as_f64().unwrap() <= 0.1 + 1e-6, "{figures}");
     // Stripes are like neither noise.
     let stripes = at.join("stripes.png");
     let stripe = |x, _| if x % 2 == 0 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) };
     RgbImage::from_fn(8, 8, stripe).save(&stripes).unwrap();
+    let unlike = at.join("unlike");
+    for name in ["a", "b"] {
+        fs::create_dir_all(unlike.join(name)).unwrap();
+        fs::copy(&stripes, unlike.join(name).join("stripes.png")).unwrap();
+    }
+    let said = succeeds(convlet!(
+        "calibrate",
+        model,
+        data,
+        "--validation",
+        validation,
+        "--keep",
+        "0.9",
+        "--unlike",
+        unlike,
+    ));
+    assert!(said.contains("100.0 % none of these"), "{said}");
+    let figures = json_of(convlet!("evaluate", model, validation, "--json"));
+    assert!(figures["refused"].as_f64().unwrap() <= 0.1 + 1e-6, "{figures}");
     let answers = json_of(convlet!("predict", model, dark, stripes, "--json"));
     assert_eq!(answers[0]["none_of_these"], false, "{answers}");
     assert_eq!(answers[1]["none_of_these"], true, "{answers}");

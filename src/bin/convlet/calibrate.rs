@@ -25,6 +25,9 @@ pub struct Args {
     /// The share of the validation pictures that is to stay above 'none of these'.
     #[arg(long, value_name = "SHARE", default_value_t = 0.95, value_parser = crate::options::share)]
     keep: f32,
+    /// Pictures of something else, in folders: how many of them would be called none of these.
+    #[arg(long, value_name = "DIR")]
+    unlike: Vec<PathBuf>,
     /// The file to write; the model itself without it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -53,10 +56,17 @@ pub fn run(args: &Args) -> Result<()> {
         "temperature {temperature:.4}; 'none of these' above an unfamiliarity of {:.4}",
         familiarity.threshold
     ));
+    for directory in &args.unlike {
+        let pictures = Pictures::read(&Folder::open(directory)?, classifier.input(), false)?;
+        let unlike = measure(&mut classifier.model, &pictures, labels.len())?;
+        let refused = unlike.features.chunks_exact(d).filter(|row| familiarity.refuses(row));
+        let share = refused.count() as f32 / pictures.len().max(1) as f32;
+        print(format_args!("{}: {:.1} % none of these", directory.display(), share * 100.0));
+    }
     classifier.confidence =
         Confidence { temperature: Some(temperature), familiarity: Some(familiarity) };
     let mut file = classifier.to_file();
-    let command = crate::options::command_line(&["--out"]);
+    let command = crate::options::command_line(&["--out", "--unlike"]);
     file.training.insert("calibration".into(), json!({ "command": command }));
     write(args.out.as_ref().unwrap_or(&args.model), &file.to_bytes()?)
 }

@@ -94,7 +94,7 @@ fn refused(classifier: &mut Classifier, pictures: &Pictures) -> Result<Option<f3
         pictures.load(index, None, classifier.model.input_mut(1, Mode::Inference)?);
         classifier.model.forward(1, Mode::Inference);
         let features = classifier.model.features(1, Mode::Inference);
-        refused += usize::from(familiarity.unfamiliarity(features) > familiarity.threshold);
+        refused += usize::from(familiarity.refuses(features));
     }
     Ok(Some(refused as f32 / pictures.len().max(1) as f32))
 }
