@@ -28,7 +28,9 @@ async function bundle(entries) {
 function types() {
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.package.json'], { stdio: 'inherit' })
   mkdirSync(`${out}/types/pkg`)
-  copyFileSync('pkg/convlet.d.ts', `${out}/types/pkg/convlet.d.ts`)
+  // Explicit resource management would ask more of a consumer's `lib` than it needs.
+  const engine = readFileSync('pkg/convlet.d.ts', 'utf8').replace(/^ *\[Symbol\.dispose\].*\n/gm, '')
+  writeFileSync(`${out}/types/pkg/convlet.d.ts`, engine)
 }
 
 function description() {

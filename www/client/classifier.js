@@ -2,7 +2,7 @@ import { Engine } from './engine.js'
 import { ConvletError, messageOf } from './errors.js'
 import { fetchBytes, fileName } from './fetch.js'
 import { checkIntegrity } from './integrity.js'
-import { pictureOf } from './pixels.js'
+import { pictureOf, secrecy } from './pixels.js'
 
 /** @import { Progress } from './fetch.js' */
 /** @import { PictureSource } from './pixels.js' */
@@ -81,11 +81,10 @@ export class Classifier {
     signal?.throwIfAborted()
     const picture = await pictureOf(source)
     const transfer = 'close' in picture ? [picture] : []
-    const classification = await this.#engine.call(
-      'classify',
-      { handle: this.#handle ?? 0, picture },
-      { signal, transfer },
-    )
+    const request = { handle: this.#handle ?? 0, picture }
+    const classification = await this.#engine.call('classify', request, { signal, transfer }).catch((thrown) => {
+      throw secrecy(thrown)
+    })
     return { ...classification, predictions: rank(this.labels, classification.probabilities) }
   }
 

@@ -88,6 +88,18 @@ async function drawable(source) {
  */
 const nameOf = (blob) => (blob instanceof File && blob.name ? blob.name : 'the picture')
 
+/**
+ * What `thrown` means, where a browser keeps a picture's pixels to itself: it may be shown, but neither read nor sent to
+ * a worker.
+ *
+ * @param {unknown} thrown
+ */
+export function secrecy(thrown) {
+  if (!(thrown instanceof DOMException && ['DataCloneError', 'SecurityError'].includes(thrown.name))) return thrown
+  const message = 'the picture comes from another site, which does not let this page read it (its image needs crossorigin, its server CORS)'
+  return new ConvletError('picture', message, { cause: thrown })
+}
+
 /** Pixels a canvas holds at a time: a picture of 100 megapixels passes through in strips of 16 MiB. */
 const STRIP_PIXELS = 1 << 22
 /** No browser refuses a canvas this wide. */

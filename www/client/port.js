@@ -121,8 +121,9 @@ class WorkerPort {
     if (this.#broken) return Promise.reject(this.#broken)
     const id = ++this.#lastId
     const waiting = withResolvers()
-    this.#waiting.set(id, waiting)
+    // Throws where the argument cannot be sent.
     this.#worker.postMessage({ id, operation, argument }, transfer)
+    this.#waiting.set(id, waiting)
     return waiting.promise
   }
 

@@ -1,6 +1,6 @@
 import init, { Network } from '../pkg/convlet.js'
 import { ConvletError } from './errors.js'
-import { copyPixels } from './pixels.js'
+import { copyPixels, secrecy } from './pixels.js'
 
 /** @import { Picture } from './pixels.js' */
 
@@ -80,7 +80,11 @@ export class Service {
     const { width, height } = picture
     const began = performance.now()
     const pointer = network.pixels(width, height)
-    copyPixels(picture, new Uint8ClampedArray(this.#memory.buffer, pointer, width * height * 4))
+    try {
+      copyPixels(picture, new Uint8ClampedArray(this.#memory.buffer, pointer, width * height * 4))
+    } catch (thrown) {
+      throw secrecy(thrown)
+    }
     if ('close' in picture) picture.close()
     const copied = performance.now()
     const probabilities = network.classifyPixels(width, height)

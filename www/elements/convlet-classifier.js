@@ -89,6 +89,8 @@ export class ConvletClassifier extends ConvletElement {
     this.#camera.button.hidden = !this.hasAttribute('camera')
     this.#bars.reserve(this.#topK)
     const poster = this.getAttribute('picture') ?? this.getAttribute('poster')
+    // A picture's pixels are to be read, not only shown: its host has to allow that.
+    this.#still.crossOrigin = this.hasAttribute('picture') ? 'anonymous' : null
     if (!this.#picture) this.#showStill(poster ?? '', this.getAttribute('alt') ?? '')
     takeFiles(this, this.#file, signal, ([file]) => this.#take(file))
     signal.addEventListener('abort', () => this.#stop())

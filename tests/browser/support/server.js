@@ -21,8 +21,9 @@ const TYPES = {
  *
  * @param {string} root
  * @param {{ [path: string]: (request: import('node:http').IncomingMessage, response: import('node:http').ServerResponse) => void }} [answers]
+ * @param {{ [header: string]: string }} [headers] sent with every file
  */
-export async function serve(root, answers = {}) {
+export async function serve(root, answers = {}, headers = {}) {
   const base = '/some/where/'
   const server = createServer(async (request, response) => {
     const path = new URL(request.url ?? '', 'http://host').pathname.replace(base, '/')
@@ -31,7 +32,7 @@ export async function serve(root, answers = {}) {
     const size = await stat(file).then((found) => (found.isFile() ? found.size : undefined), () => undefined)
     if (size === undefined) return response.writeHead(404).end('not found')
     const type = TYPES[extname(file)] ?? 'application/octet-stream'
-    response.writeHead(200, { 'content-type': type, 'content-length': size, 'cache-control': 'no-store' })
+    response.writeHead(200, { 'content-type': type, 'content-length': size, 'cache-control': 'no-store', ...headers })
     createReadStream(file).pipe(response)
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
