@@ -9,13 +9,13 @@
 //! - `scratch`: all of it, from fresh weights. Normalizations follow their batches ten times faster than Keras's default,
 //!   for there are few of them.
 //!
-//! [`Transfer::begin`], then [`Transfer::advance`] until [`Event::End`]; between two pieces the network classifies, with the weights
-//! it has by then.
+//! [`Transfer::begin`], [`Transfer::advance`] until [`Event::End`], [`Transfer::finish`]; between two pieces of work the
+//! network classifies, with the weights it has by then.
 
 use serde_json::{Map, Value};
 
 use crate::architecture::Architecture;
-use crate::augment::Transform;
+use crate::augment::{Augment, Transform};
 use crate::classifier::Classifier;
 use crate::error::{Error, ErrorKind, Result, bail, shown};
 use crate::image::{Input, to_tensor};
@@ -39,6 +39,8 @@ const MAX_FEATURES: usize = 256 << 20;
 #[derive(Debug)]
 pub struct Transfer {
     architecture: Architecture,
+    /// Weights in all.
+    parameters: usize,
     /// What is built upon; nothing where all weights are to be fresh.
     base: Option<Model>,
     labels: Vec<String>,
@@ -80,7 +82,7 @@ pub enum Event {
     Step(Progress),
     /// An epoch is done and measured.
     Epoch(Logs),
-    /// The training is over; the weights are the best, the averaged or the last.
+    /// There is no more to do but [`Transfer::finish`].
     End,
 }
 
@@ -135,9 +137,10 @@ impl Transfer {
         }
         let architecture = surgery::with_outputs(&architecture, labels.len())?;
         // What cannot be built is refused now.
-        Model::new(architecture.clone(), 0)?;
+        let parameters = Model::new(architecture.clone(), 0)?.count_params();
         Ok(Self {
             architecture,
+            parameters,
             base: None,
             labels: labels.to_vec(),
             seen: vec![0.0; input.image_len()],
@@ -153,6 +156,11 @@ impl Transfer {
     /// The classes' names.
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// Weights in all, of the whole network.
+    pub fn count_params(&self) -> usize {
+        self.parameters
     }
 
     /// How a picture becomes the network's input.
@@ -179,11 +187,16 @@ impl Transfer {
         label: usize,
         validation: Option<bool>,
     ) -> Result<bool> {
+        let pixels = self.bytes_of(rgba, width, height)?;
+        self.add_pixels(pixels, label, validation)
+    }
+
+    /// The picture at the input's size, in whole levels.
+    fn bytes_of(&mut self, rgba: &[u8], width: usize, height: usize) -> Result<Vec<u8>> {
         let input = Input { rescale: 1.0, ..self.input.clone() };
         to_tensor(rgba, width, height, &input, &mut self.seen, &mut self.scratch)?;
-        // Bilinear mixtures of bytes: none is below 0 or above 255.
-        let pixels = self.seen.iter().map(|level| (level + 0.5) as u8).collect();
-        self.add_pixels(pixels, label, validation)
+        // Mixtures of bytes: none is below 0 or above 255.
+        Ok(self.seen.iter().map(|level| (level + 0.5) as u8).collect())
     }
 
     /// As [`Self::add`], for a picture that has the input's size: (H, W, C).
@@ -378,7 +391,7 @@ impl Transfer {
     /// As [`Trainer::step`]; after a divergence, the weights are rolled back and the training is over.
     pub fn advance(&mut self) -> Result<Event> {
         let Some(run) = &mut self.run else { bail!(Data, "train: expected a training, got none") };
-        if run.done {
+        if run.done || run.trainer.is_done() {
             return Ok(Event::End);
         }
         let total = run.training.len() + run.validation.len();
@@ -406,11 +419,6 @@ impl Transfer {
             cached: run.trunk.is_some(),
         };
         let (data, held_back) = (part(&run.training), part(&run.validation));
-        if run.trainer.is_done() {
-            run.trainer.finish(&mut run.model);
-            run.done = true;
-            return Ok(Event::End);
-        }
         match run.trainer.step(&mut run.model, &data) {
             Ok(Some(progress)) => Ok(Event::Step(progress)),
             Ok(None) => Ok(Event::Epoch(run.trainer.end_epoch(&mut run.model, Some(&held_back))?)),
@@ -478,14 +486,20 @@ impl Transfer {
         Ok(Evaluation { indices, predictions, confusion })
     }
 
-    /// The example as `count` of its augmented selves: (count, H, W, C).
-    pub fn preview(&mut self, index: usize, recipe: &Recipe, count: usize) -> Result<Vec<f32>> {
-        self.check_index(index)?;
+    /// A picture of RGBA bytes as `count` of its augmented selves: (count, H, W, C).
+    pub fn preview(
+        &mut self,
+        rgba: &[u8],
+        [width, height]: [usize; 2],
+        augment: &Augment,
+        seed: u32,
+        count: usize,
+    ) -> Result<Vec<f32>> {
+        let sample = Sample::new(self.bytes_of(rgba, width, height)?, 0, false);
         let len = self.input.image_len();
         let mut x = vec![0.0; count * len];
         for (number, x) in x.chunks_exact_mut(len).enumerate() {
-            let sample = &self.samples[index];
-            let transform = sample.variant(number + 1, &recipe.augment, recipe.seed.into());
+            let transform = sample.variant(number + 1, augment, seed.into());
             sample.write(&self.input, &transform, x);
         }
         Ok(x)

@@ -7,7 +7,7 @@ import { rolldown } from 'rolldown'
 process.chdir(fileURLToPath(new URL('.', import.meta.url)))
 
 const out = 'dist/package'
-const modules = ['client/convlet', 'client/classifier', ...elements()]
+const modules = ['client/convlet', 'client/classifier', 'client/trainer', ...elements()]
 
 function elements() {
   return readdirSync('elements').filter((file) => file.endsWith('.js')).map((file) => `elements/${file.slice(0, -3)}`)
@@ -43,6 +43,7 @@ function description() {
     exports: {
       '.': entry('client/convlet'),
       './classifier': entry('client/classifier'),
+      './trainer': entry('client/trainer'),
       './elements/*.js': entry('elements/*'),
       './pkg/*.wasm': './pkg/*.wasm',
       './package.json': './package.json',

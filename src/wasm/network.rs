@@ -47,7 +47,7 @@ impl Network {
         Ok(Self::new(built(json, seed)?))
     }
 
-    pub(super) fn new(classifier: Classifier) -> Self {
+    fn new(classifier: Classifier) -> Self {
         Self { classifier, optimizer: Optimizer::adam(LEARNING_RATE), rgba: Pixels::default() }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::{Network, Pixels, Thrown, to_js};
+use super::{Pixels, Thrown, to_js};
 use crate::error::{Error, ErrorKind};
 use crate::train::{Logs, Progress};
 use crate::transfer::{Confusion, Depth, Event, Recipe, Transfer};
@@ -88,6 +88,12 @@ impl Trainer {
     )]
     pub fn input(&self) -> Thrown<JsValue> {
         to_js(self.transfer.input())
+    }
+
+    /// Weights in all, of the whole network.
+    #[wasm_bindgen(js_name = countParams)]
+    pub fn count_params(&self) -> usize {
+        self.transfer.count_params()
     }
 
     /// Where in wasm memory the RGBA bytes of a picture go, row by row. Holds until the next call into wasm.
@@ -188,7 +194,7 @@ impl Trainer {
 
     /// What the network makes of the examples that were held back, or of all where none was.
     #[wasm_bindgen(
-        unchecked_return_type = "{ indices: number[], predictions: number[][], confusion: number[][], accuracy: number, perClass: { precision?: number, recall?: number }[] }"
+        unchecked_return_type = "{ indices: number[], predictions: number[][], confusion: number[][], accuracy?: number, perClass: { precision?: number, recall?: number }[] }"
     )]
     pub fn evaluate(&mut self) -> Thrown<JsValue> {
         let evaluation = self.transfer.evaluate()?;
@@ -207,26 +213,23 @@ impl Trainer {
         })
     }
 
-    /// An example as `count` of its augmented selves: (count, H, W, C).
-    pub fn preview(
+    /// The picture that [`Trainer::pixels`] made room for as `count` of its augmented selves: (count, H, W, C).
+    #[wasm_bindgen(js_name = previewPixels)]
+    pub fn preview_pixels(
         &mut self,
-        index: usize,
-        #[wasm_bindgen(unchecked_param_type = "Record<string, any>")] recipe: JsValue,
+        width: usize,
+        height: usize,
+        #[wasm_bindgen(unchecked_param_type = "Record<string, any>")] augment: JsValue,
+        seed: u32,
         count: usize,
     ) -> Thrown<Vec<f32>> {
-        let recipe: Recipe = serde_wasm_bindgen::from_value(recipe).map_err(wrong("options"))?;
-        Ok(self.transfer.preview(index, &recipe, count)?)
+        let augment = serde_wasm_bindgen::from_value(augment).map_err(wrong("augment"))?;
+        Ok(self.transfer.preview(&self.rgba.0, [width, height], &augment, seed, count)?)
     }
 
     /// The model file, with the weights as they are now.
     pub fn save(&self) -> Thrown<Vec<u8>> {
         Ok(self.transfer.to_classifier()?.to_file().to_bytes()?)
-    }
-
-    /// The network as it is now, which no further training changes.
-    #[wasm_bindgen(js_name = toNetwork)]
-    pub fn to_network(&self) -> Thrown<Network> {
-        Ok(Network::new(self.transfer.to_classifier()?))
     }
 }
 

@@ -97,10 +97,12 @@ export class Classifier {
 }
 
 /**
+ * The bytes of a model file, and what messages call it.
+ *
  * @param {string | URL | Blob | Uint8Array<ArrayBuffer>} source
  * @param {ReadOptions} options
  */
-async function read(source, options) {
+export async function read(source, options) {
   if (source instanceof Blob) return readBlob(source)
   if (source instanceof Uint8Array) return { name: 'the model', bytes: source }
   return { name: fileName(source), bytes: await fetchBytes(source, options) }

@@ -2,12 +2,15 @@ import { messageOf } from './errors.js'
 import { Service } from './service.js'
 
 /** @import { ConvletError } from './errors.js' */
-/** @import { Failure, Reply, Request } from './port.js' */
+/** @import { Failure, Operation, Reply, Request } from './port.js' */
+/** @import { Tutor } from './tutor.js' */
 
 /** Where requests become calls of the service, and what it throws becomes a reply: in a worker, or on a page without. */
 export class Desk {
   /** @type {Service | undefined} */
   #service
+  /** The operations of training, which who only classifies never loads. @type {Tutor | undefined} */
+  #tutor
 
   /**
    * @param {Request} request
@@ -17,11 +20,22 @@ export class Desk {
     try {
       if (operation === 'start') this.#service = await Service.start(/** @type {WebAssembly.Module} */ (argument))
       const service = /** @type {Service} */ (this.#service)
-      const result = operation === 'start' ? undefined : await service[operation](/** @type {any} */ (argument))
+      const result = operation === 'start' ? undefined : await this.#perform(service, operation, argument)
       return { id, result, memory: service.memory }
     } catch (thrown) {
       return { id, error: describe(thrown) }
     }
+  }
+
+  /**
+   * @param {Service} service
+   * @param {Operation} operation
+   * @param {any} argument
+   */
+  async #perform(service, operation, argument) {
+    if (operation in service) return service[/** @type {'open'} */ (operation)](argument)
+    this.#tutor ??= new (await import('./tutor.js')).Tutor(service)
+    return this.#tutor[/** @type {'advance'} */ (operation)](argument)
   }
 }
 

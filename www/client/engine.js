@@ -2,8 +2,7 @@ import { chooseBuild } from './build.js'
 import { openPort, TrapError } from './port.js'
 
 /** @import { Build } from './build.js' */
-/** @import { Operation, Port } from './port.js' */
-/** @import { Service } from './service.js' */
+/** @import { Operation, Operations, Port } from './port.js' */
 
 /**
  * @typedef {object} Job
@@ -14,13 +13,21 @@ import { openPort, TrapError } from './port.js'
  * @property {(reason: unknown) => void} reject
  */
 
+/**
+ * What a new worker has to be told for something to be in it as it was in the last.
+ *
+ * @typedef {object} Kept
+ * @property {() => Iterable<[operation: Operation, argument: any]>} replay
+ * @property {number} [memory] bytes of wasm memory that it may take
+ */
+
 /** Wasm memory never shrinks, and one huge picture leaves hundreds of megabytes behind: past this, a fresh worker. */
 const MEMORY_LIMIT = 256 * 2 ** 20
 
 /**
  * One engine serves everything on a page (a second one what asks for the strict build). It hands requests to its worker one at a time, so that a queued one can be
- * withdrawn, and outlives the worker: a trap poisons a wasm instance, so model files are kept on this side and opened
- * again in the worker that follows.
+ * withdrawn, and outlives the worker: a trap poisons a wasm instance, so what is open is kept on this side
+ * (model files, examples, checkpoints) and opened again in the worker that follows.
  */
 export class Engine {
   /** The engines of this page. @type {Map<Build, Engine>} */
@@ -34,8 +41,8 @@ export class Engine {
   #working = false
   /** The worker, once asked for, with every model open in it. @type {Promise<Port> | undefined} */
   #port
-  /** Every open model, by handle. @type {Map<number, { bytes: Uint8Array, name: string }>} */
-  #models = new Map()
+  /** All that is open, by handle. @type {Map<number, Kept>} */
+  #kept = new Map()
   #lastHandle = 0
 
   /**
@@ -67,6 +74,30 @@ export class Engine {
     this.#ready().catch(() => {})
   }
 
+  /** A handle that nothing else has. */
+  newHandle() {
+    return ++this.#lastHandle
+  }
+
+  /**
+   * Makes every worker that may follow this one bring something back.
+   *
+   * @param {number} handle
+   * @param {Kept} kept
+   */
+  keep(handle, kept) {
+    this.#kept.set(handle, kept)
+  }
+
+  /**
+   * Whether it was kept so far.
+   *
+   * @param {number} handle
+   */
+  forget(handle) {
+    return this.#kept.delete(handle)
+  }
+
   /**
    * Opens a model file, which the engine then keeps.
    *
@@ -75,9 +106,9 @@ export class Engine {
    * @param {{ signal?: AbortSignal }} [options]
    */
   async open(bytes, name, options) {
-    const handle = ++this.#lastHandle
+    const handle = this.newHandle()
     const description = await this.call('open', { handle, bytes, name }, options)
-    this.#models.set(handle, { bytes, name })
+    this.keep(handle, { replay: () => [['open', { handle, bytes, name }]] })
     return { handle, description }
   }
 
@@ -85,7 +116,7 @@ export class Engine {
    * @param {number} handle
    */
   async close(handle) {
-    if (this.#models.delete(handle)) await this.call('close', { handle })
+    if (this.forget(handle)) await this.call('close', { handle })
   }
 
   /**
@@ -94,9 +125,9 @@ export class Engine {
    *
    * @template {Operation} Name
    * @param {Name} operation
-   * @param {Parameters<Service[Name]>[0]} argument
+   * @param {Parameters<Operations[Name]>[0]} argument
    * @param {{ signal?: AbortSignal, transfer?: Transferable[] }} [options]
-   * @returns {Promise<Awaited<ReturnType<Service[Name]>>>}
+   * @returns {Promise<Awaited<ReturnType<Operations[Name]>>>}
    */
   call(operation, argument, { signal, transfer = [] } = {}) {
     return new Promise((resolve, reject) => {
@@ -128,13 +159,19 @@ export class Engine {
       try {
         port = await this.#ready()
         job.resolve(await port.request(job.operation, job.argument, job.transfer))
-        if (port.memory > MEMORY_LIMIT) this.#replace(port)
+        if (port.memory > this.#memoryLimit) this.#replace(port)
       } catch (thrown) {
         job.reject(thrown)
         if (port && thrown instanceof TrapError) this.#replace(port)
       }
     }
     this.#working = false
+  }
+
+  get #memoryLimit() {
+    let limit = MEMORY_LIMIT
+    for (const { memory = 0 } of this.#kept.values()) limit += memory
+    return limit
   }
 
   /** The worker, started if there is none. A start that failed is tried anew by the next request. */
@@ -149,7 +186,8 @@ export class Engine {
   async #start() {
     const port = await openPort(this.#build)
     try {
-      for (const [handle, { bytes, name }] of this.#models) await port.request('open', { handle, bytes, name })
+      for (const { replay } of this.#kept.values())
+        for (const [operation, argument] of replay()) await port.request(operation, argument)
       return port
     } catch (thrown) {
       port.terminate()

@@ -4,9 +4,11 @@ import { ConvletError } from './errors.js'
 /** @import { Build } from './build.js' */
 /** @import { ErrorCode } from './errors.js' */
 /** @import { Service } from './service.js' */
+/** @import { Tutor } from './tutor.js' */
 
 /**
- * @typedef {'open' | 'classify' | 'close'} Operation
+ * @typedef {Pick<Service, 'open' | 'classify' | 'close'> & Omit<Tutor, 'constructor'>} Operations
+ * @typedef {keyof Operations} Operation
  * @typedef {{ id: number, operation: Operation | 'start', argument: unknown }} Request
  * @typedef {{ code: ErrorCode, message: string, trapped: boolean }} Failure
  * @typedef {{ id: number, result?: unknown, memory?: number, error?: Failure }} Reply

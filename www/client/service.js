@@ -53,6 +53,23 @@ export class Service {
   }
 
   /**
+   * Brings a picture's pixels to where `receiver` wants them in wasm memory.
+   *
+   * @param {{ pixels(width: number, height: number): number }} receiver
+   * @param {Picture} picture
+   */
+  bringIn(receiver, picture) {
+    const { width, height } = picture
+    const pointer = receiver.pixels(width, height)
+    try {
+      copyPixels(picture, new Uint8ClampedArray(this.#memory.buffer, pointer, width * height * 4))
+    } catch (thrown) {
+      throw secrecy(thrown)
+    }
+    if ('close' in picture) picture.close()
+  }
+
+  /**
    * @param {{ handle: number, bytes: Uint8Array, name: string }} request
    * @returns {Description}
    */
@@ -79,13 +96,7 @@ export class Service {
     if (!network) throw new ConvletError('argument', 'classify: the classifier was disposed of')
     const { width, height } = picture
     const began = performance.now()
-    const pointer = network.pixels(width, height)
-    try {
-      copyPixels(picture, new Uint8ClampedArray(this.#memory.buffer, pointer, width * height * 4))
-    } catch (thrown) {
-      throw secrecy(thrown)
-    }
-    if ('close' in picture) picture.close()
+    this.bringIn(network, picture)
     const copied = performance.now()
     const probabilities = network.classifyPixels(width, height)
     const ended = performance.now()

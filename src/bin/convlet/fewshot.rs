@@ -62,6 +62,7 @@ pub fn run(args: &Args) -> Result<()> {
                 recipe.seed = seed as u32;
                 transfer.begin(changed(&recipe, &args.options)?)?;
                 while !matches!(transfer.advance()?, Event::End) {}
+                transfer.finish();
                 for (pixels, label) in &held_back {
                     transfer.add_pixels(pixels.clone(), *label, Some(true))?;
                 }

@@ -1,0 +1,86 @@
+/** The names and forms of a training's options: Keras's on this side, Rust's on the other. */
+
+/**
+ * As Keras's `ImageDataGenerator`. A range is a share either way, or the lowest and highest factor.
+ *
+ * @typedef {object} Augment
+ * @property {number} [rotationRange] degrees
+ * @property {number} [widthShiftRange] share of the width
+ * @property {number} [heightShiftRange] share of the height
+ * @property {number} [shearRange] degrees
+ * @property {number | [number, number]} [zoomRange] below 1 enlarges
+ * @property {boolean} [horizontalFlip]
+ * @property {boolean} [verticalFlip]
+ * @property {number | [number, number]} [brightnessRange]
+ * @property {number | [number, number]} [contrastRange]
+ * @property {number | [number, number]} [saturationRange]
+ * @property {number} [cutOut] side of a blanked square, as a share of the picture's
+ */
+
+/**
+ * What is left out is chosen by depth and number of examples: `Trainer.defaults`.
+ *
+ * @typedef {object} TrainOptions
+ * @property {number} [epochs]
+ * @property {number} [batchSize]
+ * @property {number} [learningRate] Adam's, for the new layer
+ * @property {number} [baseRate] the factor on it for the layers of the base
+ * @property {number} [weightDecay]
+ * @property {number} [globalClipnorm]
+ * @property {number} [emaMomentum]
+ * @property {'constant' | 'cosine' | 'one_cycle' | 'plateau'} [schedule]
+ * @property {number} [labelSmoothing]
+ * @property {number} [earlyStopping] epochs
+ * @property {boolean} [restoreBestWeights]
+ * @property {number} [seed]
+ * @property {Augment | false} [augment]
+ * @property {number} [variants] in depth 'head': variants of each picture, itself included
+ * @property {number} [validationSplit]
+ */
+
+/** Options that are a share either way. */
+const RANGES = ['zoomRange', 'brightnessRange', 'contrastRange', 'saturationRange']
+
+/** @param {string} name */
+const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+/** @param {string} name */
+const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
+
+/**
+ * @param {Augment | false} augment
+ * @returns {{ [name: string]: any }}
+ */
+export function augmentToRust(augment) {
+  const entries = Object.entries(augment || {}).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(
+    entries.map(([name, value]) => [
+      snake(name),
+      RANGES.includes(name) && typeof value === 'number' ? [1 - value, 1 + value] : value,
+    ]),
+  )
+}
+
+/**
+ * The default recipe with the options that are given in its place.
+ *
+ * @param {{ [name: string]: any }} defaults Rust's
+ * @param {TrainOptions} options
+ */
+export function toRust(defaults, { augment, validationSplit, ...options }) {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  return {
+    ...defaults,
+    ...Object.fromEntries(given.map(([name, value]) => [snake(name), value])),
+    ...(augment !== undefined && { augment: augmentToRust(augment) }),
+  }
+}
+
+/**
+ * @param {{ [name: string]: any }} recipe Rust's
+ * @returns {{ [name: string]: any }}
+ */
+export function fromRust(recipe) {
+  const value = (/** @type {any} */ value) =>
+    value && typeof value === 'object' && !Array.isArray(value) ? fromRust(value) : value
+  return Object.fromEntries(Object.entries(recipe).map(([name, own]) => [camel(name), value(own)]))
+}
