@@ -18,9 +18,12 @@ use crate::kernel::activation::Activation;
 use crate::layer::{self, ActivationLayer, Layer, Parameter};
 use crate::rng::Rng;
 
+mod arithmetic;
+mod heat_map;
 mod plan;
 mod summary;
 
+pub use arithmetic::{Arithmetic, Rule, Term};
 use plan::Plan;
 pub use summary::LayerSummary;
 
@@ -70,7 +73,7 @@ pub struct Model {
 }
 
 /// A layer in its place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub name: String,
     pub layer: Arc<dyn Layer>,
@@ -351,6 +354,11 @@ impl Model {
         input.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
         let y = self.forward(n, Mode::Inference);
         Ok(Array2::from_shape_fn((n, outputs), |(i, j)| y[i * outputs + j]))
+    }
+
+    /// The weights of layer number `layer`; none where there is no such layer.
+    pub fn layer_parameters(&self, layer: usize) -> &[Parameter] {
+        self.nodes.get(layer).map_or(&[], |node| &self.parameters[node.parameters.clone()])
     }
 
     /// What the named layer put out in the last forward pass in [`Mode::Inspection`]: (n, its shape).

@@ -10,6 +10,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result, bail};
 
+mod inspector;
 mod network;
 mod trainer;
 

@@ -30,6 +30,8 @@ pub(super) struct Plan {
     scratch: Vec<f32>,
     /// The gradient buffer of the input, where one is kept.
     input_gradient: Option<usize>,
+    /// The node whose output's gradient is kept, and that gradient.
+    watched: Option<(usize, Vec<f32>)>,
     prepared: bool,
 }
 
@@ -82,7 +84,8 @@ impl Plan {
         n: usize,
         mode: Mode,
     ) -> Result<Self> {
-        Self::build(nodes, input_shape, parameters, n, mode, false)
+        let fused = mode != Mode::Inspection;
+        Self::build(nodes, input_shape, parameters, n, mode, fused, false)
     }
 
     pub fn with_input_gradient(
@@ -91,7 +94,19 @@ impl Plan {
         parameters: &mut [Parameter],
         n: usize,
     ) -> Result<Self> {
-        Self::build(nodes, input_shape, parameters, n, Mode::Training, true)
+        Self::build(nodes, input_shape, parameters, n, Mode::Training, true, true)
+    }
+
+    /// For one sample, there and back to the input; keeps the gradient of the output of node `watched`.
+    pub fn watching(
+        nodes: &[Node],
+        input_shape: [usize; 3],
+        parameters: &mut [Parameter],
+        watched: usize,
+    ) -> Result<Self> {
+        let mode = Mode::Training;
+        let plan = Self::build(nodes, input_shape, parameters, 1, mode, false, true)?;
+        Ok(Self { watched: Some((watched, Vec::new())), ..plan })
     }
 
     fn build(
@@ -100,10 +115,11 @@ impl Plan {
         parameters: &mut [Parameter],
         n: usize,
         mode: Mode,
+        fused: bool,
         input_gradient: bool,
     ) -> Result<Self> {
         let (mut drafts, shapes) = lowered(nodes, input_shape, mode)?;
-        if mode != Mode::Inspection {
+        if fused {
             fuse(&mut drafts, &shapes, mode);
         }
         let (assigned, buffers) = assign_buffers(&drafts, &shapes, mode);
@@ -157,6 +173,7 @@ impl Plan {
             gradients,
             scratch: vec![0.0; scratch],
             input_gradient: kept,
+            watched: None,
             prepared: false,
         })
     }
@@ -167,6 +184,10 @@ impl Plan {
 
     pub fn weights_changed(&mut self) {
         self.prepared = false;
+    }
+
+    pub fn input(&self) -> &[f32] {
+        &self.buffers[0]
     }
 
     pub fn input_mut(&mut self) -> &mut [f32] {
@@ -221,6 +242,12 @@ impl Plan {
             } = operation;
             let Some(Route { doutput, dinputs, taken }) = backward else { continue };
             let mut dout = std::mem::take(&mut self.gradients[*doutput]);
+            if let Some((node, gradient)) = &mut self.watched
+                && *node == operation.node
+                && gradient.is_empty()
+            {
+                gradient.extend_from_slice(&dout[..n * shapes.output_len()]);
+            }
             for (target, slot) in dinputs.iter().zip(taken.iter_mut()) {
                 if let Target::Write(id) | Target::Add { from: id, .. } = target {
                     *slot = std::mem::take(&mut self.gradients[*id]);
@@ -283,6 +310,11 @@ impl Plan {
     pub fn input_gradient(&self, n: usize) -> Option<&[f32]> {
         let first = self.operations.first()?;
         Some(&self.gradients[self.input_gradient?][..n * first.shapes.input_len(0)])
+    }
+
+    /// The gradient of the watched node's output, after a backward pass.
+    pub fn watched_gradient(&self) -> &[f32] {
+        self.watched.as_ref().map_or(&[], |(_, gradient)| gradient)
     }
 
     /// The last operation of a node computes the node's output.

@@ -6,7 +6,7 @@ import { pictureOf, secrecy } from './pixels.js'
 
 /** @import { Progress } from './fetch.js' */
 /** @import { PictureSource } from './pixels.js' */
-/** @import { Classification, Description } from './service.js' */
+/** @import { Classification, Description, Service } from './service.js' */
 
 /**
  * How a model file is read. `integrity` is a hash as in an element's `integrity` attribute, `sha256-...`: any other file
@@ -81,11 +81,35 @@ export class Classifier {
     signal?.throwIfAborted()
     const picture = await pictureOf(source)
     const transfer = 'close' in picture ? [picture] : []
-    const request = { handle: this.#handle ?? 0, picture }
-    const classification = await this.#engine.call('classify', request, { signal, transfer }).catch((thrown) => {
+    const classification = await this.ask('classify', { picture }, { signal, transfer }).catch((thrown) => {
       throw secrecy(thrown)
     })
     return { ...classification, predictions: rank(this.labels, classification.probabilities) }
+  }
+
+  /**
+   * The network at work on the picture, layer by layer.
+   *
+   * @param {PictureSource} source
+   * @param {{ signal?: AbortSignal }} [options]
+   */
+  async inspect(source, options) {
+    const { Inspection } = await import('./inspector.js')
+    return Inspection.of(this, source, options)
+  }
+
+  /**
+   * An operation of the service on this network.
+   *
+   * @template {'classify' | 'inspect'} Name
+   * @param {Name} operation
+   * @param {Omit<Parameters<Service[Name]>[0], 'handle'>} argument
+   * @param {{ signal?: AbortSignal, transfer?: Transferable[] }} [options]
+   * @returns {Promise<Awaited<ReturnType<Service[Name]>>>}
+   */
+  ask(operation, argument, options) {
+    const request = /** @type {Parameters<Service[Name]>[0]} */ ({ ...argument, handle: this.#handle ?? 0 })
+    return this.#engine.call(operation, request, options)
   }
 
   /** Gives the network's memory back. */

@@ -7,7 +7,7 @@ import { ConvletError } from './errors.js'
 /** @import { Tutor } from './tutor.js' */
 
 /**
- * @typedef {Pick<Service, 'open' | 'classify' | 'close'> & Omit<Tutor, 'constructor'>} Operations
+ * @typedef {Pick<Service, 'open' | 'classify' | 'inspect' | 'close'> & Omit<Tutor, 'constructor'>} Operations
  * @typedef {keyof Operations} Operation
  * @typedef {{ id: number, operation: Operation | 'start', argument: unknown }} Request
  * @typedef {{ code: ErrorCode, message: string, trapped: boolean }} Failure

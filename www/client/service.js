@@ -92,8 +92,7 @@ export class Service {
    * @returns {Classification}
    */
   classify({ handle, picture }) {
-    const network = this.#networks.get(handle)
-    if (!network) throw new ConvletError('argument', 'classify: the classifier was disposed of')
+    const network = this.#network(handle, 'classify')
     const { width, height } = picture
     const began = performance.now()
     this.bringIn(network, picture)
@@ -106,6 +105,26 @@ export class Service {
       seen: network.seen(),
       milliseconds: { pixels: copied - began, network: ended - copied },
     }
+  }
+
+  /**
+   * Answers an inspector; what that takes is loaded with the first question.
+   *
+   * @param {{ handle: number, [argument: string]: any }} request
+   */
+  async inspect({ handle, ...request }) {
+    const { inspect } = await import('./inspection.js')
+    return inspect(this.#network(handle, 'inspect'), /** @type {any} */ (request))
+  }
+
+  /**
+   * @param {number} handle
+   * @param {string} operation
+   */
+  #network(handle, operation) {
+    const network = this.#networks.get(handle)
+    if (!network) throw new ConvletError('argument', `${operation}: the classifier was disposed of`)
+    return network
   }
 
   /**
