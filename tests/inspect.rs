@@ -207,7 +207,7 @@ fn saliency_is_the_gradient() {
         // logits of about 1, below 1e-5 in all, over its step.
         let step = 1e-2;
         for (place, &got) in saliency.iter().enumerate() {
-            let slope = |i| (logit(i, step) - logit(i, -step)) / (2.0 * step);
+            let mut slope = |i| (logit(i, step) - logit(i, -step)) / (2.0 * step);
             let expected = slope(2 * place).abs().max(slope(2 * place + 1).abs());
             assert!((got - expected).abs() < 1e-3, "{place}: {got} instead of {expected}");
         }
