@@ -103,7 +103,9 @@ export class Inspection {
    * @returns {Promise<Record<string, Float32Array>>}
    */
   async weights(layer, { gradients = false } = {}) {
-    const all = await this.#once({ question: 'weights', layer, gradients })
+    const request = { question: 'weights', layer, gradients }
+    // Gradients are another's with each training step.
+    const all = await (gradients ? this.#ask(request) : this.#once(request))
     let from = 0
     return Object.fromEntries(
       this.layers[layer].weights.map(({ name, shape }) => {
@@ -121,10 +123,12 @@ export class Inspection {
    * @returns {Promise<Arithmetic>}
    */
   async arithmetic(layer, index) {
-    const [rule, bias, total, output, ...rest] = await this.#ask({ question: 'arithmetic', layer, index })
-    const terms = Array.from({ length: rest.length / 4 }, (_, place) => {
-      const [input, index, value, weight] = rest.slice(place * 4, place * 4 + 4)
-      return { input, index, value, weight }
+    /** @type {Float64Array} */
+    const numbers = await this.#ask({ question: 'arithmetic', layer, index })
+    const [rule, bias, total, output] = numbers
+    const terms = Array.from({ length: numbers.length / 4 - 1 }, (_, place) => {
+      const at = 4 + place * 4
+      return { input: numbers[at], index: numbers[at + 1], value: numbers[at + 2], weight: numbers[at + 3] }
     })
     return { rule: /** @type {const} */ (['sum', 'max', 'mean'])[rule], bias, total, output, terms }
   }

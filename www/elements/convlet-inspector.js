@@ -1,7 +1,7 @@
 import { ConvletError, messageOf } from '../client/errors.js'
 import { ArithmeticPanel, PANEL } from './inspector/arithmetic-panel.js'
 import { rangeOf } from './inspector/colour.js'
-import { face, mosaic, photo, pixels } from './inspector/faces.js'
+import { face, mosaic, photo, pixels, slices } from './inspector/faces.js'
 import { HEAT, HeatView } from './inspector/heat-view.js'
 import { MAP, MapView } from './inspector/map-view.js'
 import { describe, shapeText } from './inspector/words.js'
@@ -30,6 +30,8 @@ const STYLE = sheet(`
 .layer[aria-pressed='true'] { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
 .layer.follows { margin-inline-start: -0.375rem; border-inline-start-style: dashed; }
 .layer-name { font-weight: 650; max-width: 100%; overflow-wrap: anywhere; }
+.kernel { display: block; max-width: 100%; image-rendering: pixelated; }
+.detail { display: grid; gap: 0.75rem; min-width: 0; }
 .channels { display: block; max-width: 100%; image-rendering: pixelated; cursor: pointer; }
 .maps { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: start; }
 .maps > .arithmetic { flex: 1 1 22rem; min-width: 0; overflow-x: auto; }
@@ -69,7 +71,12 @@ export class ConvletInspector extends ConvletElement {
   #strip = make('div', 'strip')
   #words = make('p', 'words')
   #mosaic = make('canvas', 'channels')
-  #heat = new HeatView()
+  /** The chosen channel's kernel, a square an input channel. */
+  #kernel = make('canvas', 'kernel')
+  #kernelBox = make('div', '', make('p', 'soft', 'The kernel of this channel, a square for each input channel'), this.#kernel)
+  /** Whose layers the strip shows. @type {Classifier | undefined} */
+  #classifier
+  #heat = new HeatView((thrown) => this.#fail(thrown))
   #inputView = new MapView()
   #outputView = new MapView((row, column, byKeyboard) => this.#point(row, column, byKeyboard))
   #panel = new ArithmeticPanel()
@@ -81,6 +88,7 @@ export class ConvletInspector extends ConvletElement {
     this.#words,
     this.#pick.element,
     this.#mosaic,
+    this.#kernelBox,
     make('div', 'row', this.#play, button('Back', () => this.#step(-1), 'back'), button('Step', () => this.#step(1), 'step')),
     make('div', 'maps', this.#inputView.element, this.#outputView.element, this.#panel.element),
   )
@@ -119,6 +127,7 @@ export class ConvletInspector extends ConvletElement {
       this.pause()
       this.#showing.abort()
       this.inspection = undefined
+      this.#classifier = undefined
     })
     if (!this.hasAttribute('src')) return this.#tell('No network is shown yet.')
     if (this.getAttribute('loading') === 'eager') this.#load(signal)
@@ -159,7 +168,8 @@ export class ConvletInspector extends ConvletElement {
       const inspection = await classifier.inspect(picture, { signal })
       const outputs = await Promise.all(inspection.layers.map((_, layer) => inspection.output(layer)))
       if (signal.aborted || this.#signal.aborted) return
-      const same = inspection.layers.length === this.inspection?.layers.length
+      const same = this.#classifier === classifier && this.inspection !== undefined
+      this.#classifier = classifier
       this.inspection = inspection
       if (!same) this.#strip.replaceChildren(...inspection.layers.map((_, layer) => this.#tile(layer)))
       for (const [layer, tile] of [...this.#strip.children].entries()) this.#draw(/** @type {HTMLElement} */ (tile), outputs[layer], layer)
@@ -255,8 +265,28 @@ export class ConvletInspector extends ConvletElement {
     const { name } = inspection.layers[this.layer]
     const title = output.channels > 1 ? `Output: ${name}, channel ${channel}` : `Output: ${name}`
     this.#outputView.draw(title, pixels(output, channel, rangeOf(output.values)))
+    await this.#showKernel(inspection, channel)
     const middle = inspection.layers[this.layer].outputShape.length === 3
     await this.#goTo(middle ? output.height >> 1 : 0, middle ? output.width >> 1 : 0, false)
+  }
+
+  /**
+   * @param {Inspection} inspection
+   * @param {number} channel
+   */
+  async #showKernel(inspection, channel) {
+    const { layer } = this
+    const shape = inspection.layers[layer].weights.find(({ name }) => name === 'kernel')?.shape ?? []
+    const hasPlaces = shape.length === 4 && shape[0] * shape[1] > 1 && shape[3] > 1
+    this.#kernelBox.hidden = !hasPlaces
+    if (!hasPlaces) return
+    const { kernel } = await inspection.weights(layer)
+    if (this.layer !== layer || this.inspection !== inspection) return
+    const own = slices(kernel, shape, channel)
+    const columns = Math.min(own.channels, 16)
+    mosaic(this.#kernel, own, rangeOf(own.values), columns)
+    this.#kernel.ariaHidden = 'true'
+    this.#kernel.style.width = `${this.#kernel.width * 4}px`
   }
 
   /**

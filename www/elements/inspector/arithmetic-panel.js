@@ -38,7 +38,7 @@ export class ArithmeticPanel {
     const [rows, columns] = pair(layer.config.kernel_size ?? layer.config.pool_size, 1)
     const nodes =
       rule === 'max' || (rule === 'mean' && terms.length <= 25)
-        ? [window(terms, rule)]
+        ? [window(inspection.shape(layer.inputs[0]), terms, rule)]
         : layer.config.kernel_size
           ? patches(inspection, layer, terms, rows * columns, columns)
           : listed(inspection, layer, arithmetic)
@@ -103,11 +103,13 @@ function patches(inspection, layer, terms, places, columns) {
 }
 
 /**
+ * @param {number[]} shape the input's
  * @param {Term[]} terms
  * @param {'max' | 'mean'} rule
  */
-function window(terms, rule) {
-  const columns = Math.round(Math.sqrt(terms.length))
+function window([, width, channels], terms, rule) {
+  const row = (/** @type {Term} */ { index }) => Math.floor(index / channels / width)
+  const columns = terms.filter((term) => row(term) === row(terms[0])).length
   const range = rangeOf(terms.map(({ value }) => value))
   return make('div', 'product', make('p', 'product-name', 'The window'), grid(terms, columns, ({ value }) => value, range, rule === 'max'))
 }

@@ -73,3 +73,16 @@ export function mosaic(canvas, face, range, columns) {
     context.putImageData(pixels(face, channel, range), x, y)
   }
 }
+
+/**
+ * The kernel of one output channel, a slice an input channel.
+ *
+ * @param {Float32Array} kernel
+ * @param {number[]} shape height, width, input channels, output channels
+ * @param {number} output
+ * @returns {Face}
+ */
+export function slices(kernel, [height, width, channels, outputs], output) {
+  const values = Float32Array.from({ length: height * width * channels }, (_, i) => kernel[i * outputs + output])
+  return { values, height, width, channels }
+}

@@ -28,7 +28,13 @@ export class HeatView {
   /** @type {Inspection | undefined} */
   #inspection
 
-  constructor() {
+  #onError
+
+  /**
+   * @param {(thrown: unknown) => void} onError
+   */
+  constructor(onError) {
+    this.#onError = onError
     this.#overlaid.role = 'img'
   }
 
@@ -58,7 +64,7 @@ export class HeatView {
   #change({ label = this.#label, kind = this.#kind }) {
     this.#label = label
     this.#kind = kind
-    this.#look()
+    this.#look().catch(this.#onError)
   }
 
   async #look() {
