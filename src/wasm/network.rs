@@ -20,7 +20,7 @@ const LEARNING_RATE: f32 = 0.001;
 /// A network with its labels and its preprocessing, which classifies and trains.
 #[wasm_bindgen]
 pub struct Network {
-    classifier: Classifier,
+    pub(super) classifier: Classifier,
     optimizer: Optimizer,
     rgba: Pixels,
 }
@@ -158,7 +158,7 @@ impl Network {
 
 impl Network {
     /// `values` as `n` images of the network's shape.
-    fn images<'a>(
+    pub(super) fn images<'a>(
         &self,
         operation: &str,
         values: &'a [f32],

@@ -6,7 +6,8 @@ import { pictureOf, secrecy } from './pixels.js'
 
 /** @import { Progress } from './fetch.js' */
 /** @import { PictureSource } from './pixels.js' */
-/** @import { Classification, Description, Service } from './service.js' */
+/** @import { Operations } from './port.js' */
+/** @import { Classification, Description } from './service.js' */
 
 /**
  * How a model file is read. `integrity` is a hash as in an element's `integrity` attribute, `sha256-...`: any other file
@@ -103,12 +104,12 @@ export class Classifier {
    *
    * @template {'classify' | 'inspect'} Name
    * @param {Name} operation
-   * @param {Omit<Parameters<Service[Name]>[0], 'handle'>} argument
+   * @param {Omit<Parameters<Operations[Name]>[0], 'handle'>} argument
    * @param {{ signal?: AbortSignal, transfer?: Transferable[] }} [options]
-   * @returns {Promise<Awaited<ReturnType<Service[Name]>>>}
+   * @returns {Promise<Awaited<ReturnType<Operations[Name]>>>}
    */
   ask(operation, argument, options) {
-    const request = /** @type {Parameters<Service[Name]>[0]} */ ({ ...argument, handle: this.#handle ?? 0 })
+    const request = /** @type {Parameters<Operations[Name]>[0]} */ ({ ...argument, handle: this.#handle ?? 0 })
     return this.#engine.call(operation, request, options)
   }
 
