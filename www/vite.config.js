@@ -1,4 +1,5 @@
 import { defineConfig } from 'vite'
+import { precache } from './precache.js'
 
 /**
  * The tutorial is shown once its elements are there, so that nothing moves when they come. Vite drops the attribute that
@@ -16,7 +17,7 @@ const elementsFirst = {
 }
 
 export default defineConfig({
-  plugins: [elementsFirst],
+  plugins: [elementsFirst, precache],
   // The pages may lie anywhere on any host.
   base: './',
   // A missing file answers 404, not the front page.

@@ -7,11 +7,13 @@ import { ConvletError, messageOf } from './errors.js'
  */
 
 /**
- * The last part of an address, for messages.
+ * The last part of an address, for messages; of one that holds the file itself, the name it gives.
  *
  * @param {string | URL} url
  */
 export function fileName(url) {
+  const [, name] = /^data:[^,]*;name=([^;,]+)/.exec(String(url).slice(0, 256)) ?? []
+  if (name) return name
   const path = String(url).split(/[?#]/)[0]
   return decodeURIComponent(path.slice(path.lastIndexOf('/') + 1)) || String(url)
 }

@@ -54,7 +54,7 @@ export async function openPort(build) {
 function* workerAddresses() {
   if (!('Worker' in globalThis)) return
   const address = workerAddress()
-  if (new URL(address).origin === location.origin) yield address
+  yield address
   const script = `import ${JSON.stringify(address)}`
   yield URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
 }
