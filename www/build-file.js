@@ -60,7 +60,7 @@ const withInserts = (script) =>
 /** The worker as one classic script: from a file, browsers start no other. */
 async function workerScript() {
   const bundle = await rolldown({ input: join(root, 'client/worker.js') })
-  const { output } = await bundle.generate({ format: 'iife', minify: true })
+  const { output } = await bundle.generate({ format: 'iife', codeSplitting: false, minify: true })
   await bundle.close()
   return output[0].code
 }

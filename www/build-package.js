@@ -18,10 +18,12 @@ function elements() {
  * client/, beside pkg/, as in the sources.
  *
  * @param {string[]} entries
+ * @param {import('rolldown').OutputOptions} [options]
  */
-async function bundle(entries) {
+async function bundle(entries, options) {
   const build = await rolldown({ input: Object.fromEntries(entries.map((name) => [name, `./${name}.js`])) })
-  await build.write({ dir: out, entryFileNames: '[name].js', chunkFileNames: 'client/[name]-[hash].js', minify: true })
+  const names = { entryFileNames: '[name].js', chunkFileNames: 'client/[name]-[hash].js' }
+  await build.write({ dir: out, ...names, minify: true, ...options })
   await build.close()
 }
 
@@ -59,7 +61,7 @@ function description() {
 rmSync(out, { recursive: true, force: true })
 await bundle(modules)
 // A worker of one file can be copied anywhere, by a bundler that takes it for a plain asset too.
-await bundle(['client/worker'])
+await bundle(['client/worker'], { codeSplitting: false })
 types()
 mkdirSync(`${out}/pkg`)
 for (const wasm of ['pkg/convlet_bg.wasm', 'pkg/convlet_relaxed_bg.wasm']) copyFileSync(wasm, `${out}/${wasm}`)
