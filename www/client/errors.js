@@ -3,6 +3,7 @@
  *
  * @typedef {'argument' | 'shape' | 'architecture' | 'file' | 'version' | 'data' | 'divergence' | 'io'
  *   | 'network' | 'integrity' | 'picture' | 'engine'
+ *   | 'storage' | 'quota'
  *   | 'camera-denied' | 'camera-absent' | 'camera-in-use' | 'camera-insecure'} ErrorCode
  */
 

@@ -34,17 +34,18 @@ export class Answer {
   /**
    * @param {Prediction[]} predictions highest first
    * @param {string[]} labels in the model's order
-   * @param {{ live: boolean }} options
+   * @param {{ live: boolean, noneOfThese?: boolean }} options `noneOfThese`: the picture is unlike all that the network knows
    */
-  show(predictions, labels, { live }) {
+  show(predictions, labels, { live, noneOfThese = false }) {
     const top = predictions.slice(0, BARS)
     // Few labels keep their places, so that bars grow and shrink instead of jumping about.
     if (labels.length <= BARS) top.sort((a, b) => labels.indexOf(a.label) - labels.indexOf(b.label))
     this.#show(top)
     const best = predictions[0]
-    this.#answer.textContent = best.label
-    for (const [label, bar] of this.#bars) bar.element.classList.toggle('best', label === best.label)
-    this.#speak(`${best.label}, ${percent(best.confidence)}`, live)
+    this.#answer.textContent = noneOfThese ? 'none of these' : best.label
+    this.#answer.classList.toggle('none', noneOfThese)
+    for (const [label, bar] of this.#bars) bar.element.classList.toggle('best', !noneOfThese && label === best.label)
+    this.#speak(noneOfThese ? 'none of these' : `${best.label}, ${percent(best.confidence)}`, live)
   }
 
   /**

@@ -44,7 +44,7 @@ async function look(source, { live = false } = {}) {
   try {
     const examination = await classifier.examine(source, { signal })
     if (signal.aborted) return
-    answer.show(examination.predictions, labels, { live })
+    answer.show(examination.predictions, labels, { live, noneOfThese: examination.noneOfThese })
     seen.show(examination, input)
     announce(examination.predictions)
   } catch (thrown) {

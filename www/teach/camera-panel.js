@@ -1,0 +1,110 @@
+import { Camera } from '../client/camera.js'
+import { ConvletError } from '../client/errors.js'
+import { byId, make } from '../page/dom.js'
+
+/** @import { Stage } from '../page/stage.js' */
+
+/** The camera of the studio: on, off, which one, mirrored or not. */
+export class CameraPanel extends EventTarget {
+  #start = byId('camera', HTMLButtonElement)
+  #panel = byId('camera-panel', HTMLElement)
+  #devices = byId('devices', HTMLSelectElement)
+  #mirror = byId('mirror', HTMLButtonElement)
+  /** @type {Camera | undefined} */
+  #camera
+  /** Ends the wait for a camera that is being asked for. @type {AbortController | undefined} */
+  #asking
+  #stage
+  #onError
+
+  /**
+   * @param {Stage} stage
+   * @param {(thrown: unknown) => void} onError
+   */
+  constructor(stage, onError) {
+    super()
+    this.#stage = stage
+    this.#onError = onError
+    this.#start.addEventListener('click', () => this.open())
+    this.#devices.addEventListener('change', () => this.open(this.#devices.value))
+    this.#mirror.addEventListener('click', () => this.#setMirror(this.#mirror.ariaPressed !== 'true'))
+    byId('camera-stop', HTMLButtonElement).addEventListener('click', () => {
+      this.stop()
+      this.#start.focus()
+    })
+  }
+
+  get isOn() {
+    return this.#camera !== undefined
+  }
+
+  /** The playing camera, once there are frames to take. */
+  get video() {
+    const { video } = this.#stage
+    return this.#camera && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA ? video : undefined
+  }
+
+  /**
+   * @param {string} [deviceId]
+   * @returns {Promise<boolean>} whether it is on
+   */
+  async open(deviceId) {
+    this.#asking?.abort()
+    const { signal } = (this.#asking = new AbortController())
+    this.#start.textContent = 'Waiting for the camera …'
+    try {
+      this.#camera?.stop()
+      this.#camera = await Camera.open(this.#stage.video, { deviceId, signal })
+      this.#camera.onEnd(() => this.#lost())
+      await this.#listDevices()
+    } catch (thrown) {
+      if (signal.aborted) return false
+      this.stop()
+      this.#onError(thrown)
+      return false
+    } finally {
+      this.#start.textContent = 'Use the camera'
+    }
+    this.#setMirror(this.#camera.facesUser)
+    this.#stage.live = true
+    this.#start.hidden = true
+    this.#panel.hidden = false
+    this.dispatchEvent(new Event('on'))
+    return true
+  }
+
+  /** Lets the camera go. */
+  stop() {
+    this.#asking?.abort()
+    this.#camera?.stop()
+    this.#camera = undefined
+    this.#stage.live = false
+    this.#stage.video.hidden = true
+    this.#panel.hidden = true
+    this.#start.hidden = false
+    this.dispatchEvent(new Event('off'))
+  }
+
+  #lost() {
+    this.stop()
+    this.#onError(new ConvletError('camera-absent', 'The camera went away. Connect it again, or add pictures from files.'))
+  }
+
+  /** @param {boolean} mirrored */
+  #setMirror(mirrored) {
+    this.#mirror.ariaPressed = String(mirrored)
+    this.#stage.showCamera({ mirrored })
+  }
+
+  async #listDevices() {
+    const devices = await Camera.devices()
+    const options = devices.map(({ deviceId, label }, place) => {
+      const option = make('option', '', label || `Camera ${place + 1}`)
+      option.value = deviceId
+      return option
+    })
+    this.#devices.replaceChildren(...options)
+    this.#devices.value = this.#camera?.deviceId ?? ''
+    this.#devices.hidden = devices.length < 2
+  }
+}
