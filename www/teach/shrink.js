@@ -19,6 +19,7 @@ let canvas
  */
 export async function shrink(source) {
   const picture = await pictureOf(source)
+  const bitmap = picture instanceof ImageBitmap ? picture : await createImageBitmap(picture)
   const scale = Math.min(1, LONGEST_SIDE / Math.max(picture.width, picture.height))
   canvas ??= new OffscreenCanvas(1, 1)
   canvas.width = Math.max(1, Math.round(picture.width * scale))
@@ -29,7 +30,6 @@ export async function shrink(source) {
   // A JPEG has no alpha: what shows through is white, as paper.
   context.fillStyle = 'white'
   context.fillRect(0, 0, canvas.width, canvas.height)
-  const bitmap = picture instanceof ImageBitmap ? picture : await createImageBitmap(picture)
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
   bitmap.close()
   return canvas.convertToBlob({ type: 'image/jpeg', quality: QUALITY })

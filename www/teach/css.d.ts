@@ -1,0 +1,2 @@
+/** Style sheets that come with a library. */
+declare module '*.css'
