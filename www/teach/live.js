@@ -1,4 +1,6 @@
-/** @import { Examination, Prediction } from '../client/classifier.js' */
+import { byId } from '../page/dom.js'
+
+/** @import { Examination } from '../client/classifier.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
 /** @import { Answer } from '../page/answer.js' */
 /** @import { Seen } from '../page/seen.js' */
@@ -16,6 +18,7 @@ export class Live {
   #seen
   #threshold
   #onError
+  #evidence = byId('evidence', HTMLElement)
   /** The loop under way; another one ends it. */
   #following = {}
   /** The picture looked at last, where it is not the camera. @type {PictureSource | undefined} */
@@ -79,7 +82,7 @@ export class Live {
       if (!examination || !input) return true
       this.#showLabels()
       const noneOfThese = this.#isNone(examination)
-      this.#answer.show(examination.predictions, examination.predictions.map(({ label }) => label).sort(this.#inOrder), { live, noneOfThese })
+      this.#answer.show(examination.predictions, this.#labels ?? [], { live, noneOfThese })
       this.#seen.clear(input)
       this.#seen.show(examination, input)
       document.dispatchEvent(new CustomEvent('classify', { detail: examination.predictions }))
@@ -92,9 +95,6 @@ export class Live {
     }
   }
 
-  /** @type {(a: string, b: string) => number} */
-  #inOrder = (a, b) => (this.#labels ? this.#labels.indexOf(a) - this.#labels.indexOf(b) : 0)
-
   /** @param {Examination} examination */
   #isNone({ predictions, noneOfThese }) {
     return noneOfThese === true || predictions[0].confidence < this.#threshold()
@@ -106,6 +106,7 @@ export class Live {
     if (!labels || labels.join('\n') === this.#labels?.join('\n')) return
     this.#labels = labels
     this.#answer.clear(labels)
+    this.#evidence.hidden = false
   }
 }
 

@@ -1,8 +1,6 @@
 import { ConvletError } from '../client/errors.js'
 import { pictureOf } from '../client/pixels.js'
 
-/** @import { PictureSource } from '../client/pixels.js' */
-
 /** Pixels of the longer side that are kept: more than any network here looks at, and some 10 kB a picture. */
 const LONGEST_SIDE = 256
 /** Hardly to be told from the original. */
@@ -14,12 +12,12 @@ let canvas
 /**
  * A picture as it is kept: a JPEG no larger than it needs to be.
  *
- * @param {PictureSource} source
+ * @param {Blob | HTMLVideoElement} source
  * @returns {Promise<Blob>}
  */
 export async function shrink(source) {
-  const picture = await pictureOf(source)
-  const bitmap = picture instanceof ImageBitmap ? picture : await createImageBitmap(picture)
+  // Neither of these ever comes as bare pixels.
+  const picture = /** @type {ImageBitmap} */ (await pictureOf(source))
   const scale = Math.min(1, LONGEST_SIDE / Math.max(picture.width, picture.height))
   canvas ??= new OffscreenCanvas(1, 1)
   canvas.width = Math.max(1, Math.round(picture.width * scale))
@@ -30,7 +28,7 @@ export async function shrink(source) {
   // A JPEG has no alpha: what shows through is white, as paper.
   context.fillStyle = 'white'
   context.fillRect(0, 0, canvas.width, canvas.height)
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
-  bitmap.close()
+  context.drawImage(picture, 0, 0, canvas.width, canvas.height)
+  picture.close()
   return canvas.convertToBlob({ type: 'image/jpeg', quality: QUALITY })
 }

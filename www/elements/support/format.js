@@ -37,5 +37,6 @@ export const fixed = (value, decimals = 2) => value.toFixed(decimals).replace('-
 export function bytes(count) {
   if (count < 1000) return `${count} bytes`
   if (count < 1e6) return `${(count / 1000).toFixed(1)} kB`
-  return `${(count / 1e6).toFixed(1)} MB`
+  if (count < 1e9) return `${(count / 1e6).toFixed(1)} MB`
+  return `${(count / 1e9).toFixed(1)} GB`
 }
