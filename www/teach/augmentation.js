@@ -1,16 +1,19 @@
 import { Trainer } from '../client/trainer.js'
 import { byId, make } from '../page/dom.js'
-import { augmentOption } from './settings.js'
+import { augmentOption, shownAugmentation } from './settings.js'
 
 /** @import { Project } from './project.js' */
 /** @import { Augmentation, Settings } from './settings.js' */
 
+/** What is set by a slider. */
+const SLIDERS = /** @type {const} */ (['rotation', 'shift', 'zoom', 'brightness', 'contrast'])
 /** Samples shown at a time. */
 const SAMPLES = 8
 
 /** How much pictures may change in training, and samples of it, as the trainer itself makes them. */
 export class AugmentationPanel {
   #on = byId('augment', HTMLInputElement)
+  #flip = byId('augment-flip', HTMLInputElement)
   #fields = byId('augment-fields', HTMLFieldSetElement)
   #samples = byId('augment-samples', HTMLElement)
   #fold = byId('augment-fold', HTMLDetailsElement)
@@ -20,6 +23,8 @@ export class AugmentationPanel {
   #onError
   /** Makes the samples; it never trains. @type {Promise<Trainer> | undefined} */
   #trainer
+  /** What the fields show. */
+  #shown = shownAugmentation(false)
   /** Only the last samples asked for are shown. */
   #asked = 0
 
@@ -34,38 +39,43 @@ export class AugmentationPanel {
     this.#settings = settings
     this.#base = base
     this.#onError = onError
-    const { augmentation } = settings.values
-    this.#on.checked = augmentation.on
     this.#on.addEventListener('change', () => this.#set({ on: this.#on.checked }))
-    for (const name of /** @type {const} */ (['rotation', 'shift', 'zoom', 'brightness', 'contrast'])) {
+    for (const name of SLIDERS) {
       const input = byId(`augment-${name}`, HTMLInputElement)
-      const output = byId(`augment-${name}-value`, HTMLElement)
-      const unit = name === 'rotation' ? '°' : '%'
-      input.value = String(augmentation[name])
-      const say = () => (output.textContent = `± ${input.value}${unit}`)
-      say()
-      input.addEventListener('input', () => {
-        say()
-        this.#set({ [name]: input.valueAsNumber })
-      })
+      input.addEventListener('input', () => this.#set({ [name]: input.valueAsNumber }))
     }
-    const flip = byId('augment-flip', HTMLInputElement)
-    flip.checked = augmentation.flip
-    flip.addEventListener('change', () => this.#set({ flip: flip.checked }))
+    this.#flip.addEventListener('change', () => this.#set({ flip: this.#flip.checked }))
+    byId('augment-reset', HTMLButtonElement).addEventListener('click', () => {
+      settings.set({ augmentation: undefined })
+      this.show()
+    })
     this.#fold.addEventListener('toggle', () => (this.#fold.open ? this.#draw() : this.#close()))
     byId('augment-again', HTMLButtonElement).addEventListener('click', () => this.#draw())
-    this.#show()
+    this.show()
   }
 
   /** @param {Partial<Augmentation>} changes */
   #set(changes) {
-    this.#settings.set({ augmentation: { ...this.#settings.values.augmentation, ...changes } })
-    this.#show()
-    this.#draw()
+    this.#settings.set({ augmentation: { ...this.#shown, ...changes } })
+    this.show()
   }
 
-  #show() {
-    this.#fields.disabled = !this.#settings.values.augmentation.on
+  /** Shows what holds: what the visitor set, else what the trainer does at this depth. */
+  async show() {
+    const { augmentation, depth } = this.#settings.values
+    try {
+      this.#shown = augmentation ?? shownAugmentation((await Trainer.defaults(depth, { examples: this.#project.size, deterministic: true })).augment)
+    } catch (thrown) {
+      return this.#onError(thrown)
+    }
+    this.#on.checked = this.#shown.on
+    this.#flip.checked = this.#shown.flip
+    for (const name of SLIDERS) {
+      byId(`augment-${name}`, HTMLInputElement).value = String(this.#shown[name])
+      byId(`augment-${name}-value`, HTMLElement).textContent = `± ${this.#shown[name]}${name === 'rotation' ? '°' : '%'}`
+    }
+    this.#fields.disabled = !this.#shown.on
+    await this.#draw()
   }
 
   async #draw() {
@@ -78,7 +88,8 @@ export class AugmentationPanel {
       const trainer = await this.#trainer
       const blob = await this.#project.blob(picture)
       if (!blob || asked !== this.#asked) return
-      const augment = augmentOption(this.#settings.values.augmentation)
+      const { augmentation } = this.#settings.values
+      const augment = augmentation ? augmentOption(augmentation) : (await Trainer.defaults(this.#settings.values.depth, { deterministic: true })).augment
       const samples = await trainer.preview(blob, { augment, seed: asked, count: SAMPLES })
       if (asked === this.#asked) this.#samples.replaceChildren(...samples.map(drawn))
     } catch (thrown) {

@@ -190,5 +190,5 @@ function header(scope, text) {
   return cell
 }
 
-/** @param {number} value not a number where nothing was said or shown */
-const share = (value) => (Number.isFinite(value) ? percent(value) : '–')
+/** @param {number | undefined} value undefined where nothing was said or shown */
+const share = (value) => (value === undefined ? '–' : percent(value))

@@ -3,7 +3,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { byId } from '../page/dom.js'
 
-/** @import { Logs } from './training.js' */
+/** @import { Logs } from '../client/trainer.js' */
 
 const HEIGHT = 180
 

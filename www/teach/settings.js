@@ -7,7 +7,7 @@
  * @property {'head' | 'whole' | 'scratch'} depth
  * @property {string} base the id of a shipped model, or 'file' for the visitor's own
  * @property {{ [name: string]: number }} numbers
- * @property {Augmentation} augmentation
+ * @property {Augmentation | undefined} augmentation undefined: the trainer's own
  * @property {{ type: string, size: number, kernel?: number }[] | undefined} layers of the network from scratch
  * @property {number} threshold the confidence below which the answer is 'none of these'
  *
@@ -21,7 +21,7 @@ const FIRST = {
   depth: 'head',
   base: '',
   numbers: {},
-  augmentation: { on: true, rotation: 10, shift: 10, zoom: 15, brightness: 20, contrast: 15, flip: true },
+  augmentation: undefined,
   layers: undefined,
   threshold: 0.5,
 }
@@ -51,23 +51,45 @@ export class Settings {
   }
 }
 
+/** @import { Augment } from '../client/recipe.js' */
+
 /**
  * The trainer's option, in Keras's names and units.
  *
  * @param {Augmentation} augmentation
+ * @returns {Augment | false}
  */
 export function augmentOption({ on, rotation, shift, zoom, brightness, contrast, flip }) {
-  /** @param {number} percent */
-  const around = (percent) => [1 - percent / 100, 1 + percent / 100]
   return (
     on && {
       rotationRange: rotation,
       widthShiftRange: shift / 100,
       heightShiftRange: shift / 100,
-      zoomRange: around(zoom),
-      brightnessRange: around(brightness),
-      contrastRange: around(contrast),
+      zoomRange: zoom / 100,
+      brightnessRange: brightness / 100,
+      contrastRange: contrast / 100,
       horizontalFlip: flip,
     }
   )
+}
+
+/**
+ * The trainer's option as the page shows it.
+ *
+ * @param {Augment | false} augment
+ * @returns {Augmentation}
+ */
+export function shownAugmentation(augment) {
+  /** @param {number | number[] | null | undefined} range a share either way, or the lowest and highest factor */
+  const percent = (range) => Math.round(100 * (Array.isArray(range) ? range[1] - 1 : (range ?? 0)))
+  const { rotationRange, widthShiftRange, zoomRange, brightnessRange, contrastRange, horizontalFlip } = augment || {}
+  const shown = {
+    rotation: rotationRange ?? 0,
+    shift: percent(widthShiftRange),
+    zoom: percent(zoomRange),
+    brightness: percent(brightnessRange),
+    contrast: percent(contrastRange),
+    flip: horizontalFlip ?? false,
+  }
+  return { on: Object.values(shown).some(Boolean), ...shown }
 }

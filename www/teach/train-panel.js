@@ -8,11 +8,8 @@ import { augmentOption } from './settings.js'
 
 /** @import { Project } from './project.js' */
 /** @import { Settings } from './settings.js' */
-/** @import { Depth, Logs, Recipe, Training } from './training.js' */
-
-/**
- * @typedef {{ epoch: number, epochs: number, done: number, total: number, logs: Logs, secondsLeft?: number }} Progress
- */
+/** @import { Depth, TrainProgress } from '../client/trainer.js' */
+/** @import { Recipe, Training } from './training.js' */
 
 /** The numbers that may be set, by the ids of their inputs; a share is shown in percent. */
 const NUMBERS = /** @type {const} */ ({
@@ -38,6 +35,7 @@ export class TrainPanel {
   #training
   #settings
   #architecture
+  #augmentation
   #onError
   /** The visitor's own model to begin from. @type {Blob | undefined} */
   #ownBase
@@ -53,7 +51,7 @@ export class TrainPanel {
     this.#settings = settings
     this.#onError = onError
     this.#architecture = new ArchitectureEditor(settings.values.layers, (layers) => settings.set({ layers }))
-    new AugmentationPanel(project, settings, () => this.#baseModel(), onError)
+    this.#augmentation = new AugmentationPanel(project, settings, () => this.#baseModel(), onError)
     this.#watchDepth()
     this.#watchNumbers()
     this.#listBases()
@@ -100,7 +98,7 @@ export class TrainPanel {
   #recipe() {
     const { depth, numbers, augmentation } = this.#settings.values
     const base = depth === 'scratch' ? { architecture: this.#architecture.architecture } : this.#baseModel()
-    return { depth, base, options: { ...numbers, augment: augmentOption(augmentation) } }
+    return { depth, base, options: { ...numbers, ...(augmentation && { augment: augmentOption(augmentation) }) } }
   }
 
   /** @returns {string | Blob} */
@@ -132,6 +130,7 @@ export class TrainPanel {
       radio.addEventListener('change', () => {
         this.#settings.set({ depth: /** @type {Depth} */ (radio.value) })
         this.#show()
+        this.#augmentation.show()
       })
     }
     this.#base.addEventListener('change', () => this.#settings.set({ base: this.#base.value }))
@@ -174,14 +173,15 @@ export class TrainPanel {
     byId('scratch', HTMLElement).hidden = depth !== 'scratch'
     byId('base-row', HTMLElement).hidden = depth === 'scratch'
     this.#architecture.classes = this.#project.trainable.length
-    this.#showDefaults()
+    this.#showDefaults().catch(this.#onError)
     this.#showHistory()
   }
 
   /** An empty field says what holds for it. */
-  #showDefaults() {
-    const { size, trainable } = this.#project
-    const defaults = Trainer.defaults(this.#settings.values.depth, { examples: size, labels: Math.max(2, trainable.length) })
+  async #showDefaults() {
+    const { depth } = this.#settings.values
+    const defaults = await Trainer.defaults(depth, { examples: this.#project.size, deterministic: true })
+    if (depth !== this.#settings.values.depth) return
     for (const [name, scale] of Object.entries(NUMBERS)) {
       const value = /** @type {{ [name: string]: unknown }} */ (defaults)[name]
       byId(name, HTMLInputElement).placeholder = typeof value === 'number' ? String(value * scale) : ''
@@ -201,11 +201,14 @@ export class TrainPanel {
     this.#text.textContent = `Preparing ${whole(loaded)} of ${whole(total)} pictures`
   }
 
-  /** @param {Progress} progress */
-  #showStep({ epoch, epochs, done, total, secondsLeft }) {
-    this.#bar.value = (epoch + done / total) / epochs
-    if (this.#training.state === 'running')
-      this.#text.textContent = `Epoch ${Math.min(epoch + 1, epochs)} of ${epochs}${timeLeft(secondsLeft)}`
+  /** @param {TrainProgress} progress */
+  #showStep({ phase, epoch, epochs, done, total, secondsLeft }) {
+    this.#bar.value = phase === 'prepare' ? done / total : (epoch + done / total) / epochs
+    if (this.#training.state !== 'running') return
+    this.#text.textContent =
+      phase === 'prepare'
+        ? `Looking at ${whole(done)} of ${whole(total)} pictures`
+        : `Epoch ${Math.min(epoch + 1, epochs)} of ${epochs}${timeLeft(secondsLeft)}`
   }
 
   /** The last epoch in words, for those who do not see the curves. */

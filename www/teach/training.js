@@ -4,15 +4,14 @@ import { Trainer } from '../client/trainer.js'
 
 /** @import { Examination } from '../client/classifier.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
+/** @import { TrainOptions } from '../client/recipe.js' */
+/** @import { Depth, Logs } from '../client/trainer.js' */
 /** @import { Project } from './project.js' */
 /** @import { Store } from './store.js' */
 
 /**
- * @typedef {'head' | 'whole' | 'scratch'} Depth
- * @typedef {{ loss: number, accuracy: number, val_loss?: number, val_accuracy?: number }} Logs
- *
  * What is trained, and how: all that `Trainer.create` needs but the pictures.
- * @typedef {{ depth: Depth, base: string | Blob | { architecture: string }, options: { [name: string]: any } }} Recipe
+ * @typedef {{ depth: Depth, base: string | Blob | { architecture: string }, options: TrainOptions }} Recipe
  *
  * What a training under way is made of, as it is kept: a checkpoint is of no use without the very same examples.
  * @typedef {object} Kept
@@ -25,7 +24,7 @@ import { Trainer } from '../client/trainer.js'
  * How the trained network did, on pictures it was not trained on where there are any.
  * @typedef {object} Verdict
  * @property {number[][]} confusion rows: what it is, columns: what the network says
- * @property {{ precision: number, recall: number }[]} perClass
+ * @property {{ precision?: number, recall?: number }[]} perClass
  * @property {{ id: number, truth: number, said: number, confidence: number }[]} pictures
  * @property {boolean} heldOut whether these pictures were kept out of the training
  *
@@ -34,8 +33,6 @@ import { Trainer } from '../client/trainer.js'
 
 /** Pictures fetched from the store at a time. */
 const AT_A_TIME = 32
-/** Milliseconds between two checkpoints: each is megabytes. What is lost is trained again, to the same bits. */
-const CHECKPOINT_EVERY = 1000
 
 /**
  * The network of the project: in training, or trained. Events: 'state', 'examples' (`loaded`, `total`), 'step', 'epoch'.
@@ -184,20 +181,15 @@ export class Training extends EventTarget {
    * @param {AbortSignal} signal
    */
   async #run(trainer, kept, signal) {
-    let keptAt = performance.now()
     await trainer.train({
       signal,
       onStep: (progress) => this.dispatchEvent(new CustomEvent('step', { detail: progress })),
-      onEpochEnd: async (_epoch, logs) => {
-        this.history.push(logs)
+      onEpochEnd: (epoch, logs) => {
+        this.history[epoch] = logs
         this.dispatchEvent(new Event('epoch'))
-        if (performance.now() - keptAt < CHECKPOINT_EVERY) return
-        keptAt = performance.now()
-        const history = [...this.history]
-        const checkpoint = await trainer.checkpoint()
-        if (this.state === 'running' || this.state === 'paused')
-          await this.#store.set('training', Object.assign(kept, { checkpoint, history }))
       },
+      onCheckpoint: (checkpoint) =>
+        this.#store.set('training', Object.assign(kept, { checkpoint, history: [...this.history] })),
     })
   }
 
@@ -213,7 +205,7 @@ export class Training extends EventTarget {
       return { id, truth, said, confidence: predictions[place][said] }
     })
     const heldOut = indices.length < examples.length
-    const model = await trainer.save({ labels })
+    const model = await trainer.save()
     const result = { model, labels, history: this.history, verdict: { confusion, perClass, pictures, heldOut } }
     const classifier = await Classifier.load(model, { deterministic: true })
     await this.#store.set('result', result)
