@@ -17,21 +17,32 @@ const SCRIPT_BUDGET = 20_000
 const ANYONE = { 'access-control-allow-origin': '*' }
 const PACKAGE = join(WWW, 'dist/package')
 
-let browser, cdn, site
+let browser, cdn, host, site
 
 before(async () => {
   browser = await launch()
+  host = await serve(join(WWW, 'dist'), {}, ANYONE)
   cdn = await serve(PACKAGE, { '/model.safetensors': answerWith(colourModel(), ANYONE) }, ANYONE)
   const red = plainPng(20, 10, [220, 30, 40])
   // A frame in a sandbox is a stranger to its own site.
-  site = await serve(PACKAGE, { '/red.png': answerWith(red, { 'content-type': 'image/png', ...ANYONE }) })
+  site = await serve(PACKAGE, {
+    '/red.png': answerWith(red, { 'content-type': 'image/png', ...ANYONE }),
+    '/favicon.ico': (_request, response) => response.writeHead(204).end(),
+  })
 })
 
 after(async () => {
   await browser?.close()
+  await host?.close()
   await cdn?.close()
   await site?.close()
 })
+
+/** The pages that the README has a writer make, with `HOST` filled in. */
+function readmePages() {
+  const readme = readFileSync(join(WWW, '../README.md'), 'utf8')
+  return [...readme.matchAll(/```html\n([^]*?)```/g)].map(([, html]) => html.replaceAll('HOST', host.url.replace(/\/$/, '')))
+}
 
 /** The page of a writer: a script tag and an element. */
 function writersPage(elements, policy = '') {
@@ -144,5 +155,33 @@ test('a page of the package’s own origin needs no Blob', async () => {
   await page.goto(`${cdn.url}page.html`)
   await page.waitForFunction(() => document.querySelector('convlet-classifier').classifier)
   assert.deepEqual(page.workers().map((worker) => worker.url()), [`${cdn.url}client/worker.js`])
+  await context.close()
+})
+
+test('the README’s page that classifies works as it stands', async () => {
+  const { page, context, assertQuiet } = await open(readmePages()[0])
+  await page.locator('input[type=file]').setInputFiles(join(WWW, 'page/samples/dog.svg'))
+  await answered(page)
+  assert.equal(await firstLabel(page), 'dog')
+  assertQuiet()
+  await context.close()
+})
+
+test('the README’s page that trains works as it stands', async () => {
+  const { page, context, assertQuiet } = await open(readmePages()[1])
+  const shades = (colour) =>
+    [0, 10, 20, 30, 40, 50].map((shade) => ({
+      name: `${shade}.png`,
+      mimeType: 'image/png',
+      buffer: plainPng(40, 40, colour.map((channel) => Math.abs(channel - shade))),
+    }))
+  await page.locator('#mine').setInputFiles(shades([250, 20, 30]))
+  await page.locator('#yours').setInputFiles(shades([10, 40, 240]))
+  await page.locator('#learn').click()
+  const says = (pattern) => page.waitForFunction((pattern) => new RegExp(pattern).test(document.querySelector('#answer').value), pattern)
+  await says('^Learnt')
+  await page.locator('#asked').setInputFiles(shades([240, 30, 30]).slice(0, 1))
+  await says('^mine, \\d+ %$')
+  assertQuiet()
   await context.close()
 })
