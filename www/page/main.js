@@ -1,6 +1,7 @@
 /** The page: a picture, its answer, and the network that gave it. */
 import { Classifier } from '../client/classifier.js'
 import { Answer } from './answer.js'
+import { Inside } from './inside.js'
 import { isModel, takeFiles } from './intake.js'
 import { ModelPanel } from './model-panel.js'
 import { requestedModel } from './models.js'
@@ -17,7 +18,8 @@ const notice = new Notice()
 const stage = new Stage()
 const answer = new Answer()
 const seen = new Seen()
-const modelPanel = new ModelPanel()
+const modelPanel = new ModelPanel((url) => useModel(url))
+const inside = new Inside((thrown) => notice.show(thrown))
 
 /** The network in use. A model that fails to load leaves it as it is. @type {Classifier | undefined} */
 let classifier
@@ -46,6 +48,7 @@ async function look(source, { live = false } = {}) {
     if (signal.aborted) return
     answer.show(examination.predictions, labels, { live, noneOfThese: examination.noneOfThese })
     seen.show(examination, input)
+    if (!live) inside.show(classifier, source)
     announce(examination.predictions)
   } catch (thrown) {
     if (!signal.aborted) notice.show(thrown)
@@ -95,7 +98,7 @@ async function useModel(source) {
     })
     classifier?.dispose()
     classifier = loaded
-    modelPanel.show(loaded)
+    modelPanel.show(loaded, source)
     answer.clear(loaded.labels)
     seen.clear(loaded.input)
     await look(picture)

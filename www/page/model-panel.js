@@ -1,5 +1,6 @@
 import { byId, make } from './dom.js'
 import { bytes, whole } from './format.js'
+import { MODELS, requestedModel } from './models.js'
 
 /** @import { Classifier } from '../client/classifier.js' */
 /** @import { Progress } from '../client/fetch.js' */
@@ -11,6 +12,29 @@ export class ModelPanel {
   #loadingBar = byId('loading-bar', HTMLProgressElement)
   #facts = byId('facts', HTMLDListElement)
   #summary = byId('summary', HTMLElement)
+  #choice = byId('models', HTMLSelectElement)
+
+  /**
+   * @param {(url: URL) => void} onChoice one of the shipped networks was chosen
+   */
+  constructor(onChoice) {
+    this.#choice.replaceChildren(...MODELS.map(({ id, name }) => new Option(name, id)))
+    this.#choice.addEventListener('change', () => {
+      const model = MODELS.find(({ id }) => id === this.#choice.value)
+      if (model) onChoice(model.url)
+    })
+    this.#choose(requestedModel().href)
+  }
+
+  /**
+   * A network that is not one of those shipped leaves the choice empty.
+   *
+   * @param {string} address
+   */
+  #choose(address) {
+    this.#choice.value = MODELS.find(({ url }) => url.href === address)?.id ?? ''
+    this.#choice.hidden = MODELS.length < 2
+  }
 
   /**
    * @param {Progress} progress
@@ -30,8 +54,10 @@ export class ModelPanel {
 
   /**
    * @param {Classifier} classifier
+   * @param {URL | File} source where it came from
    */
-  show(classifier) {
+  show(classifier, source) {
+    this.#choose(source instanceof URL ? source.href : '')
     const { height, width, channels } = classifier.input
     this.#facts.replaceChildren(
       fact('File', `${classifier.name}, ${bytes(classifier.size)}`),
