@@ -87,7 +87,8 @@ export class TrainPanel {
   /** @param {() => Promise<void>} train */
   async #run(train) {
     try {
-      await this.#showPlots()
+      // The curves come when they come: nothing waits for them.
+      this.#showPlots().catch(this.#onError)
       await train()
     } catch (thrown) {
       this.#onError(thrown)

@@ -104,7 +104,8 @@ export class StudioPage extends ConvletPage {
 
   /** Waits for the end of the training under way. */
   async trained() {
-    await this.page.locator('#progress').waitFor({ state: 'hidden', timeout: 60_000 })
+    await this.page.locator('#progress').waitFor({ state: 'hidden', timeout: 90_000 })
+    if (await this.page.locator('#notice').isVisible()) throw new Error(await this.trouble())
     await this.page.locator('#judge-body').waitFor({ state: 'visible' })
   }
 
