@@ -143,7 +143,7 @@ export class ArchitectureEditor {
   async summarize() {
     const asked = ++this.#asked
     try {
-      const { layers, parameters } = await Trainer.summarize(this.architecture, { deterministic: true })
+      const { layers, parameters } = await Trainer.summarize(this.architecture)
       if (asked !== this.#asked) return
       this.#total.textContent = `${whole(parameters)} parameters`
       this.#total.classList.remove('wrong')

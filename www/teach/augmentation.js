@@ -64,7 +64,7 @@ export class AugmentationPanel {
   async show() {
     const { augmentation, depth } = this.#settings.values
     try {
-      this.#shown = augmentation ?? shownAugmentation((await Trainer.defaults(depth, { examples: this.#project.size, deterministic: true })).augment)
+      this.#shown = augmentation ?? shownAugmentation((await Trainer.defaults(depth, { examples: this.#project.size })).augment)
     } catch (thrown) {
       return this.#onError(thrown)
     }
@@ -89,7 +89,7 @@ export class AugmentationPanel {
       const blob = await this.#project.blob(picture)
       if (!blob || asked !== this.#asked) return
       const { augmentation } = this.#settings.values
-      const augment = augmentation ? augmentOption(augmentation) : (await Trainer.defaults(this.#settings.values.depth, { deterministic: true })).augment
+      const augment = augmentation ? augmentOption(augmentation) : (await Trainer.defaults(this.#settings.values.depth)).augment
       const samples = await trainer.preview(blob, { augment, seed: asked, count: SAMPLES })
       if (asked === this.#asked) this.#samples.replaceChildren(...samples.map(drawn))
     } catch (thrown) {

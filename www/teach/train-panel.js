@@ -181,7 +181,7 @@ export class TrainPanel {
   /** An empty field says what holds for it. */
   async #showDefaults() {
     const { depth } = this.#settings.values
-    const defaults = await Trainer.defaults(depth, { examples: this.#project.size, deterministic: true })
+    const defaults = await Trainer.defaults(depth, { examples: this.#project.size })
     if (depth !== this.#settings.values.depth) return
     for (const [name, scale] of Object.entries(NUMBERS)) {
       const value = /** @type {{ [name: string]: unknown }} */ (defaults)[name]
