@@ -203,15 +203,16 @@ fn saliency_is_the_gradient() {
             let x = ndarray::Array4::from_shape_vec((1, 6, 6, 2), x).unwrap();
             model.predict(x.view()).unwrap()[[0, class]]
         };
-        // A central difference errs by its step squared times a third derivative, below 1 here, and by the rounding of
-        // logits of about 1, below 1e-5 in all, over its step.
+        // A central difference errs by its step squared times a sixth of the third derivative, below 1 here, and by the
+        // rounding of logits below 1 over its step: some 2e-5 and 1e-5.
         let step = 1e-2;
         for (place, &got) in saliency.iter().enumerate() {
             let mut slope = |i| (logit(i, step) - logit(i, -step)) / (2.0 * step);
             let expected = slope(2 * place).abs().max(slope(2 * place + 1).abs());
-            assert!((got - expected).abs() < 1e-3, "{place}: {got} instead of {expected}");
+            assert!((got - expected).abs() < 1e-4, "{place}: {got} instead of {expected}");
         }
-        assert!(saliency.iter().any(|&dx| dx > 0.02), "a network that depends on nothing");
+        let most = saliency.iter().fold(0.0_f32, |most, &dx| most.max(dx));
+        assert!(most > 2e-3, "a network that depends on nothing: {most}");
     }
     assert_eq!(weights(&model), before, "a heat-map changes neither weights nor statistics");
     assert!(model.parameters().iter().all(|p| p.gradient.is_empty()));

@@ -78,6 +78,14 @@ test('the output is the prediction', async () => {
 
 test('arrow keys go from number to number and are heard', async () => {
   await page.evaluate(() => element.choose(0))
+  await page.evaluate(() => {
+    // The middle, from where there are ways to all sides.
+    const map = element.shadowRoot.querySelector('.map.pointable')
+    const { left, top, width, height } = map.getBoundingClientRect()
+    const done = pointed()
+    map.dispatchEvent(new PointerEvent('pointermove', { clientX: left + width / 2, clientY: top + height / 2 }))
+    return done
+  })
   await page.locator('convlet-inspector .map.pointable').focus()
   const before = await page.evaluate(() => element.index)
   await page.keyboard.press('ArrowRight')
@@ -142,9 +150,9 @@ test('from the pointer to the arithmetic within a frame', async (t) => {
     return times.sort((a, b) => a - b)
   })
   const median = times[times.length >> 1]
-  t.diagnostic(`median ${median.toFixed(1)} ms, 90% below ${times[36].toFixed(1)} ms`)
-  // The aim is 16 ms; a busy machine is given more.
-  assert.ok(median < 50)
+  t.diagnostic(`fastest ${times[0].toFixed(1)} ms, median ${times[20].toFixed(1)} ms, 90% below ${times[36].toFixed(1)} ms`)
+  // What else the machine does only adds to what the inspector itself takes.
+  assert.ok(times[0] < 16, `${times[0]} ms`)
 })
 
 test('axe finds nothing', async () => {

@@ -1,7 +1,7 @@
 import { ConvletError, messageOf } from '../client/errors.js'
 import { ArithmeticPanel, PANEL } from './inspector/arithmetic-panel.js'
 import { rangeOf } from './inspector/colour.js'
-import { face, mosaic, photo, pixels, slices } from './inspector/faces.js'
+import { face, liveliest, mosaic, peak, photo, pixels, slices } from './inspector/faces.js'
 import { HEAT, HeatView } from './inspector/heat-view.js'
 import { MAP, MapView } from './inspector/map-view.js'
 import { describe, shapeText } from './inspector/words.js'
@@ -24,7 +24,7 @@ const STYLE = sheet(`
 .state.trouble { color: var(--bad); }
 .strip { display: flex; gap: 0.5rem; overflow-x: auto; padding: 4px; }
 .layer {
-  flex: none; display: grid; gap: 0.125rem; justify-items: start; width: 8.5rem; padding: 0.5rem; border: 1px solid var(--line);
+  flex: none; display: grid; gap: 0.125rem; justify-items: start; width: 9.75rem; padding: 0.5rem; border: 1px solid var(--line);
   border-radius: var(--round); background: var(--paper); color: inherit; font: inherit; font-size: 0.875rem; text-align: start; cursor: pointer;
 }
 .layer[aria-pressed='true'] { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
@@ -59,6 +59,7 @@ export class ConvletInspector extends ConvletElement {
   #output
   /** @type {Face | undefined} */
   #input
+  #inputRange = { low: 0, high: 1 }
   /** What has been pointed at while another number's arithmetic is under way. @type {{ byKeyboard: boolean } | undefined} */
   #next
   #pointing = false
@@ -197,7 +198,7 @@ export class ConvletInspector extends ConvletElement {
   }
 
   /**
-   * A layer's first maps, as its tile shows them.
+   * A layer's liveliest map, as its tile shows it.
    *
    * @param {HTMLElement} tile
    * @param {Float32Array} values
@@ -207,7 +208,7 @@ export class ConvletInspector extends ConvletElement {
     const canvas = /** @type {HTMLCanvasElement} */ (tile.firstElementChild)
     const shown = face(values, /** @type {Inspection} */ (this.inspection).shape(layer))
     canvas.ariaHidden = 'true'
-    const image = pixels(shown, 0, rangeOf(values))
+    const image = pixels(shown, liveliest(shown), rangeOf(values))
     Object.assign(canvas, { width: image.width, height: image.height })
     Object.assign(canvas.style, { height: '3.5rem', maxWidth: '100%', imageRendering: 'pixelated' })
     canvas.getContext('2d')?.putImageData(image, 0, 0)
@@ -221,13 +222,17 @@ export class ConvletInspector extends ConvletElement {
   async choose(layer) {
     const { inspection } = this
     if (!inspection) return
+    const isOther = this.layer !== layer || !this.#output
     this.layer = layer
     const { inputs } = inspection.layers[layer]
     const [output, input] = await Promise.all([inspection.output(layer), inspection.output(inputs[0])])
     if (this.layer !== layer || this.inspection !== inspection) return
     this.#output = face(output, inspection.shape(layer))
     this.#input = face(input, inspection.shape(inputs[0]))
+    this.#inputRange = rangeOf(input)
     for (const [place, tile] of [...this.#strip.children].entries()) tile.ariaPressed = String(place === layer)
+    const { offsetLeft, offsetWidth } = /** @type {HTMLElement} */ (this.#strip.children[layer])
+    this.#strip.scrollLeft = offsetLeft - (this.#strip.clientWidth - offsetWidth) / 2
     this.#words.textContent = describe(inspection.layers[layer])
     const { channels, width } = this.#output
     this.#pick.element.hidden = this.#mosaic.hidden = channels === 1
@@ -237,7 +242,7 @@ export class ConvletInspector extends ConvletElement {
     this.#columns = Math.max(1, Math.min(channels, Math.floor(room / ((width + 1) * scale))))
     if (channels > 1) mosaic(this.#mosaic, this.#output, rangeOf(output), this.#columns)
     this.#mosaic.style.width = `${this.#mosaic.width * scale}px`
-    await this.#choose(Math.min(this.channel, channels - 1))
+    await this.#choose(isOther ? liveliest(this.#output) : Math.min(this.channel, channels - 1))
   }
 
   /** Of the mosaic. */
@@ -266,8 +271,8 @@ export class ConvletInspector extends ConvletElement {
     const title = output.channels > 1 ? `Output: ${name}, channel ${channel}` : `Output: ${name}`
     this.#outputView.draw(title, pixels(output, channel, rangeOf(output.values)))
     await this.#showKernel(inspection, channel)
-    const middle = inspection.layers[this.layer].outputShape.length === 3
-    await this.#goTo(middle ? output.height >> 1 : 0, middle ? output.width >> 1 : 0, false)
+    const place = peak(output, channel)
+    await this.#goTo(Math.floor(place / output.width), place % output.width, false)
   }
 
   /**
@@ -359,7 +364,7 @@ export class ConvletInspector extends ConvletElement {
     const isPhoto = source < 0 && channels === 3
     this.#inputView.draw(
       isPhoto ? `Input: ${name}` : `Input: ${name}${channels > 1 ? `, channel ${channel}, which counts most` : ''}`,
-      isPhoto ? photo(input, inspection.input.rescale) : pixels(input, channel, rangeOf(input.values)),
+      isPhoto ? photo(input, inspection.input.rescale) : pixels(input, channel, this.#inputRange),
     )
     if (inside.length === 0 || inside.length === input.values.length) return this.#inputView.frame(undefined)
     const rows = inside.map(({ index }) => Math.floor(index / channels / width))

@@ -1,5 +1,5 @@
 import { make } from '../support/dom.js'
-import { fixed, whole } from '../support/format.js'
+import { fixed as exact, whole } from '../support/format.js'
 import { sheet } from '../support/sheet.js'
 import { css, rangeOf } from './colour.js'
 import { activationName, pair } from './words.js'
@@ -18,9 +18,13 @@ export const PANEL = sheet(`
 .number { min-width: 2.6rem; padding: 0.125rem 0.25rem; font-size: 0.75rem; text-align: end; }
 .number.padding { outline: 1px dashed var(--line); outline-offset: -1px; color: var(--ink-soft); }
 .number.chosen { outline: 2px solid var(--accent); outline-offset: -2px; font-weight: 700; }
+.list { display: grid; gap: 0.25rem; font-size: 0.875rem; }
 .line { overflow-wrap: anywhere; }
 .result { font-weight: 700; }
 `)
+
+/** No minus before a rounded nothing. @param {number} value @param {number} [decimals] */
+const fixed = (value, decimals = 2) => exact(value, decimals).replace(/^−(?=[0.]+$)/, '')
 
 /** How one number came about, written out. */
 export class ArithmeticPanel {
@@ -94,7 +98,7 @@ function patches(inspection, layer, terms, places, columns) {
       grid(own, columns, ({ weight }) => weight, weights),
       make('span', '', '='),
       grid(own, columns, ({ value, weight }) => value * weight, products),
-      make('span', '', `, sum ${fixed(sum, 3)}`),
+      make('span', '', `sum ${fixed(sum, 3)}`),
     ),
   )
   if (channels <= PATCHES) return nodes
@@ -132,7 +136,7 @@ function listed(inspection, layer, { rule, terms }) {
   const sum = rest.reduce((sum, { value, weight }) => sum + value * weight, 0)
   return [
     make('p', 'product-name', `The largest of ${whole(terms.length)} products`),
-    ...nodes,
+    make('div', 'list', ...nodes),
     make('p', 'line', `The other ${whole(rest.length)} come to ${fixed(sum, 3)}.`),
   ]
 }
@@ -171,7 +175,10 @@ function grid(terms, columns, read, range, marked = false) {
   const element = make('div', 'numbers')
   element.style.gridTemplateColumns = `repeat(${columns}, auto)`
   for (const term of terms) {
-    const cell = make('span', 'number', fixed(read(term)))
+    // A hundred of them come with each move of the pointer: no parts.
+    const cell = document.createElement('span')
+    cell.className = 'number'
+    cell.textContent = fixed(read(term))
     if (term.index < 0) cell.classList.add('padding')
     else {
       const { background, ink } = css(read(term), range)

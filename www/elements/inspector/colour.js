@@ -18,11 +18,14 @@ function scale(stops) {
     const place = (step / (STEPS - 1)) * (stops.length - 1)
     const [from, to] = [stops[Math.floor(place)], stops[Math.ceil(place)]]
     const share = place % 1
-    const [l, c, h] = from.map((value, part) => value + (to[part] - value) * share)
-    const angle = (h * Math.PI) / 180
-    return packed(l, c * Math.cos(angle), c * Math.sin(angle))
+    const [start, end] = [oklab(from), oklab(to)]
+    const [l, a, b] = start.map((value, part) => value + (end[part] - value) * share)
+    return packed(l, a, b)
   })
 }
+
+/** @param {Oklch} colour */
+const oklab = ([l, c, h]) => [l, c * Math.cos((h * Math.PI) / 180), c * Math.sin((h * Math.PI) / 180)]
 
 /**
  * Oklab to sRGB (Björn Ottosson's matrices).

@@ -26,6 +26,29 @@ export function face(values, [height, width, channels]) {
 }
 
 /**
+ * The channel in which most goes on.
+ *
+ * @param {Face} face
+ */
+export function liveliest({ values, channels }) {
+  const sums = new Float64Array(channels)
+  for (let i = 0; i < values.length; i++) sums[i % channels] += Math.abs(values[i])
+  return sums.indexOf(Math.max(...sums))
+}
+
+/**
+ * The place of a channel's largest value.
+ *
+ * @param {Face} face
+ * @param {number} channel
+ */
+export function peak({ values, channels }, channel) {
+  let best = channel
+  for (let i = channel; i < values.length; i += channels) if (values[i] > values[best]) best = i
+  return Math.floor(best / channels)
+}
+
+/**
  * One channel's pixels.
  *
  * @param {Face} face

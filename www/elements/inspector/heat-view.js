@@ -12,8 +12,7 @@ export const HEAT = sheet(`
 .looked { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; }
 .overlaid { position: relative; width: min(100%, 14rem); aspect-ratio: 1; }
 .overlaid canvas { position: absolute; inset: 0; width: 100%; height: 100%; image-rendering: pixelated; }
-.overlaid .heat { opacity: 0.6; }
-.looked-words { display: grid; gap: 0.5rem; flex: 1 1 14rem; }
+.looked-words { display: grid; gap: 0.5rem; flex: 0 1 20rem; }
 `)
 
 /** The picture as the network saw it, and where it looked for a class. */
@@ -74,8 +73,22 @@ export class HeatView {
     this.#overlaid.ariaLabel = `The picture as the network saw it${kind ? `, and where it looked for ${this.#label}` : ''}`
     if (!kind) return
     const { values, width, height } = await inspection.heatMap(kind, inspection.labels.indexOf(this.#label))
-    if (this.#inspection === inspection) paint(this.#heat, pixels({ values, width, height, channels: 1 }, 0, rangeOf(values)))
+    if (this.#inspection === inspection) paint(this.#heat, veil(values, width, height))
   }
+}
+
+/**
+ * The heat in its colours; where there is none the picture shows through.
+ *
+ * @param {Float32Array} values
+ * @param {number} width
+ * @param {number} height
+ */
+function veil(values, width, height) {
+  const range = rangeOf(values)
+  const image = pixels({ values, width, height, channels: 1 }, 0, range)
+  for (const [place, value] of values.entries()) image.data[place * 4 + 3] = 255 * Math.min(0.85, 0.25 + value / range.high)
+  return image
 }
 
 /**

@@ -8,7 +8,7 @@ export const MAP = sheet(`
 .map canvas { display: block; width: 100%; height: 100%; image-rendering: pixelated; }
 .map.pointable { cursor: crosshair; }
 .frame {
-  position: absolute; top: 0; left: 0; border: 2px solid var(--accent); box-shadow: 0 0 0 1px var(--paper); pointer-events: none;
+  position: absolute; top: 0; left: 0; outline: 2px solid var(--accent); box-shadow: 0 0 0 4px var(--paper); pointer-events: none;
 }
 `)
 
