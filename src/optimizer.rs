@@ -135,7 +135,11 @@ impl Optimizer {
         let squares = parameters.iter().filter(|p| changes(p)).map(|p| sum_of_squares(&p.gradient));
         let norm = squares.sum::<f64>().sqrt();
         if !norm.is_finite() {
-            bail!(Divergence, "training: expected finite gradients, got a norm of {}", shown(norm as f32));
+            bail!(
+                Divergence,
+                "training: expected finite gradients, got a norm of {}",
+                shown(norm as f32)
+            );
         }
         let Some(limit) = self.global_clipnorm else { return Ok(()) };
         if norm > f64::from(limit) {

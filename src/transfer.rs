@@ -133,7 +133,11 @@ impl Transfer {
             bail!(Argument, "labels: expected two or more, none empty or there twice: {labels:?}");
         }
         if !(0.0..1.0).contains(&validation_split) {
-            bail!(Argument, "validationSplit: expected from 0 to below 1, got {}", shown(validation_split));
+            bail!(
+                Argument,
+                "validationSplit: expected from 0 to below 1, got {}",
+                shown(validation_split)
+            );
         }
         let architecture = surgery::with_outputs(&architecture, labels.len())?;
         // What cannot be built is refused now.
@@ -275,7 +279,11 @@ impl Transfer {
         let (training, validation) = (of_part(false), of_part(true));
         let first = training.first().map(|&index| self.samples[index].label);
         if training.iter().all(|&index| Some(self.samples[index].label) == first) {
-            bail!(Data, "train: expected examples of two classes or more, got {}", training.len().min(1));
+            bail!(
+                Data,
+                "train: expected examples of two classes or more, got {}",
+                training.len().min(1)
+            );
         }
         let mut model = self.fresh(&recipe)?;
         let at = match recipe.depth {

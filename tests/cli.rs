@@ -197,6 +197,39 @@ fn calibrated_models_refuse_what_they_do_not_know() {
 }
 
 #[test]
+fn a_training_can_begin_with_the_weights_of_another() {
+    let at = place("weights");
+    let data = folders(&at.join("train"), 12, 21);
+    let network = architecture(&at, 1, "sigmoid");
+    let (first, second) = (at.join("first.safetensors"), at.join("second.safetensors"));
+    succeeds(convlet!("train", data, "--architecture", network, "--epochs", "2", "--out", first));
+    let rate = ["--learning-rate", "1e-30"];
+    succeeds(convlet!(
+        "train",
+        data,
+        "--weights",
+        first,
+        "--epochs",
+        "1",
+        rate[0],
+        rate[1],
+        "--out",
+        second
+    ));
+    // At next to no rate the weights stay, and with them what is measured.
+    let [before, after] =
+        [&first, &second].map(|model| json_of(convlet!("evaluate", model, data, "--json")));
+    assert_eq!(before["loss"], after["loss"]);
+    let training = json_of(convlet!("summary", second, "--json"))["training"].clone();
+    assert_eq!(training["before"]["history"]["loss"].as_array().unwrap().len(), 2);
+
+    fs::rename(data.join("dark"), data.join("dim")).unwrap();
+    let (code, _, stderr) = run(convlet!("train", data, "--weights", first, "--out", second));
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("expected folders named bright, dark, got bright, dim"), "{stderr}");
+}
+
+#[test]
 fn mistakes_are_listed() {
     let at = place("mistakes");
     let data = folders(&at.join("data"), 12, 11);

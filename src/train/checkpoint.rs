@@ -7,8 +7,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Logs, Tally};
 use super::trainer::{Best, FitOptions, Trainer};
+use super::{Logs, Tally};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::file::{Storage, Weight, container};
 use crate::model::Model;

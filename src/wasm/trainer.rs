@@ -156,7 +156,9 @@ impl Trainer {
     )]
     pub fn advance(&mut self) -> Thrown<JsValue> {
         let piece = match self.transfer.advance()? {
-            Event::Prepared { done, total } => Piece { phase: "prepare", done, total, ..Piece::default() },
+            Event::Prepared { done, total } => {
+                Piece { phase: "prepare", done, total, ..Piece::default() }
+            }
             Event::Step(Progress { epoch, done, total, logs }) => {
                 Piece { phase: "step", epoch, done, total, logs: Some(logs) }
             }

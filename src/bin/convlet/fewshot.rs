@@ -47,7 +47,10 @@ pub fn run(args: &Args) -> Result<()> {
     let read = |folder: &Folder| Pictures::read(folder, &input, false);
     let pool = read(&folder)?.into_bytes();
     let held_back = read(&Folder::open_for(&args.validation, &folder.labels)?)?.into_bytes();
-    print(format_args!("{:8} {:>8} {:>9} {:>9} {:>9}", "depth", "examples", "accuracy", "deviation", "seconds"));
+    print(format_args!(
+        "{:8} {:>8} {:>9} {:>9} {:>9}",
+        "depth", "examples", "accuracy", "deviation", "seconds"
+    ));
     for &depth in &args.depth {
         for &examples in &args.examples {
             let started = Instant::now();

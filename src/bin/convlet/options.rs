@@ -31,6 +31,9 @@ pub struct Args {
     /// `article`, `pets`, or an architecture as Keras writes it (FILE.json).
     #[arg(long, default_value = "article")]
     pub architecture: PathBuf,
+    /// Begin with this model file's network and weights instead of fresh ones.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["architecture", "input_size"])]
+    pub weights: Option<PathBuf>,
     /// Layers whose weights stay as they are.
     #[arg(long, value_name = "LAYER", value_delimiter = ',')]
     pub freeze: Vec<String>,

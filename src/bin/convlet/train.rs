@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::data::{Folder, Pictures, write};
 use crate::options::{Args, Shape, recipe};
 use crate::progress::Watch;
-use crate::{io_error, plot, print, summary};
+use crate::{io_error, open, plot, print, summary};
 
 pub fn run(args: &Args) -> Result<()> {
     check_place(&args.out)?;
@@ -29,7 +29,20 @@ pub fn run(args: &Args) -> Result<()> {
     let labels = folder.labels.clone();
     let validation = args.validation.as_deref();
     let validation = validation.map(|place| Folder::open_for(place, &labels)).transpose()?;
-    let mut model = Model::new(architecture(args, labels.len())?, args.seed)?;
+    let mut recipe = recipe(args);
+    let mut model = match &args.weights {
+        Some(path) => {
+            let before = open(path)?;
+            if before.labels() != labels {
+                let (expected, got) = (before.labels().join(", "), labels.join(", "));
+                let message = format!("expected folders named {expected}, got {got}");
+                return Err(Error::new(ErrorKind::Data, message).within(path.display()));
+            }
+            recipe.insert("before".into(), before.training().clone().into());
+            before.model
+        }
+        None => Model::new(architecture(args, labels.len())?, args.seed)?,
+    };
     let input = input(args, &model);
     let side = args.augmentation.source_size;
     let source = Input {
@@ -50,7 +63,6 @@ pub fn run(args: &Args) -> Result<()> {
     for layer in &args.freeze {
         model.set_trainable(layer, false)?;
     }
-    let mut recipe = recipe(args);
     recipe.insert("examples".into(), part.len().into());
     recipe.insert("validation_examples".into(), held_back.len().into());
     let run = Run { args, labels, input, recipe };
