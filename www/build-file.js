@@ -90,7 +90,10 @@ const insides = (worker) => ({
   transformIndexHtml: {
     order: 'pre',
     handler: (html) =>
-      swap(html.replaceAll(/\s*<link rel="preload".*/g, ''), /\s*<nav class="nav"[^]*?<\/nav>/, () => '').replaceAll('href="./"', 'href="#"'),
+      html
+        .replaceAll(/\s*<link rel="preload".*/g, '')
+        .replaceAll(/\s*<(nav|p)\b[^>]*>\s*<a href="\.\/[^]*?<\/\1>/g, '')
+        .replaceAll('href="./"', 'href="#"'),
   },
 })
 

@@ -44,6 +44,8 @@ test('one file from the disk, the network off: the whole page, in a worker', asy
   assert.equal(await convlet.answerTo(() => dog.click()), 'dog')
   assert.match(await convlet.page.locator('#facts').textContent(), /article\.safetensors.*813,217/)
   assert.equal(convlet.page.workers().length, 1)
+  const links = await convlet.page.locator('a').evaluateAll((links) => links.map((link) => link.getAttribute('href')))
+  assert.deepEqual(links.filter((href) => !href.startsWith('#')), [], 'no link leads to where nothing is')
   const outside = convlet.requests.filter((url) => !url.startsWith('data:') && url !== pathToFileURL(FILE).href)
   assert.deepEqual(outside, [])
   convlet.assertQuiet()
