@@ -1,6 +1,6 @@
 //! Layers in topological order, each naming its inputs; a Sequential model is the chain.
 //!
-//! A [`Model`] holds the layers as the architecture names them, and their weights. What runs is a [`plan`]: the same
+//! A [`Model`] holds the layers as the architecture names them, and their weights. What runs is a `plan`: the same
 //! layers with activations split off or fused, and every buffer allocated, for one batch size and one [`Mode`].
 
 use std::any::Any;

@@ -25,7 +25,7 @@ pub const R: usize = 4;
 /// `R` rows of `V` vectors of sums.
 pub type Tile<L, const R: usize> = [[L; V]; R];
 
-/// acc[r] += x[r][k] panel[k] for all k of the run, in order. `panel` is (run, V x N), every x[r] (run).
+/// `acc[r] += x[r][k] panel[k]` for all k of the run, in order. `panel` is (run, V x N), every `x[r]` (run).
 #[inline(always)]
 pub fn accumulate<L: Lanes, const R: usize>(
     mut acc: Tile<L, R>,
