@@ -50,7 +50,7 @@ test('after load no request leaves, whatever is done', async () => {
 test('nothing overflows from 320 pixels to 4K, in light and dark', async () => {
   const convlet = await ConvletPage.open(browser, server.url)
   await convlet.answered()
-  await convlet.page.locator('details summary').click()
+  await convlet.page.locator('.network summary').click()
   for (const colorScheme of /** @type {const} */ (['light', 'dark']))
     for (const width of [320, 360, 768, 1280, 3840]) {
       await convlet.page.emulateMedia({ colorScheme })

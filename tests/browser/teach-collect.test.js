@@ -48,6 +48,7 @@ describe('collecting', () => {
     await studio.rename('Class 1', 'ball')
     await studio.rename('Class 2', 'box')
     await studio.page.locator('#add-class').click()
+    await studio.page.waitForFunction(() => document.activeElement === document.querySelectorAll('.class-name')[2])
     await studio.page.keyboard.type('bars')
     await studio.page.keyboard.press('Enter')
     await studio.card('bars').getByRole('button', { name: 'Move up' }).click()

@@ -133,7 +133,8 @@ describe('three scenes before the camera', () => {
 
 describe('a training', () => {
   test('that a reload interrupts goes on, and ends in the same weights', async () => {
-    const settings = { epochs: 60, seed: 7 }
+    // Long enough for a checkpoint, one a second, to be there when the page goes.
+    const settings = { epochs: 1000, batchSize: 4, seed: 7 }
     const whole = await withTwoClasses()
     await set(whole, settings)
     await whole.train()
@@ -141,9 +142,9 @@ describe('a training', () => {
     await whole.close()
 
     const broken = await withTwoClasses()
-    await set(broken, { ...settings, epochs: 60 })
+    await set(broken, settings)
     await broken.page.locator('#train').click()
-    await broken.page.waitForFunction(() => /Epoch [2-9]/.test(document.querySelector('#progress-text').textContent))
+    await broken.page.waitForFunction(() => /Epoch [5-9]\d\d/.test(document.querySelector('#progress-text').textContent))
     await broken.reload()
     await broken.trained()
     assert.equal(await weights(broken), expected)
@@ -233,6 +234,7 @@ describe('keeping', () => {
     await studio.page.locator('#delete-all').click()
     await studio.page.locator('#delete-yes').click()
     await studio.page.locator('#deleted').waitFor({ state: 'visible' })
+    await studio.ready()
     assert.deepEqual(await studio.classes(), [['Class 1', 0], ['Class 2', 0]])
     await studio.close()
   })

@@ -129,11 +129,11 @@ export class Trainer {
    * What is chosen for a number of training examples, where `options` does not say.
    *
    * @param {Depth} depth
-   * @param {{ examples?: number }} [counts]
+   * @param {{ examples?: number, deterministic?: boolean }} [options] `deterministic`: the engine to ask
    * @returns {Promise<Required<TrainOptions>>}
    */
-  static async defaults(depth, { examples = 0 } = {}) {
-    const { depth: _, ...recipe } = fromRust(await Engine.for({}).call('defaults', { depth, examples }))
+  static async defaults(depth, { examples = 0, deterministic } = {}) {
+    const { depth: _, ...recipe } = fromRust(await Engine.for({ deterministic }).call('defaults', { depth, examples }))
     return /** @type {any} */ ({ ...recipe, validationSplit: VALIDATION_SPLIT })
   }
 
@@ -141,9 +141,10 @@ export class Trainer {
    * The layers of a network that has no weights yet, or why it cannot be built.
    *
    * @param {object | string} architecture Keras's JSON
+   * @param {{ deterministic?: boolean }} [options] the engine to ask
    */
-  static summarize(architecture) {
-    return Engine.for({}).call('summarize', { architecture: jsonOf(architecture) })
+  static summarize(architecture, { deterministic } = {}) {
+    return Engine.for({ deterministic }).call('summarize', { architecture: jsonOf(architecture) })
   }
 
   /**
@@ -270,10 +271,16 @@ export class Trainer {
         if (failures > MAX_FAILURES) throw new ConvletError('engine', 'the engine failed again and again while training')
         if (!piece) continue
         if (piece.phase === 'end') break
-        if (piece.phase === 'epoch') {
-          // A worker that follows another may go through an epoch for the second time.
-          if (piece.epoch > lastEpoch) await onEpochEnd?.((lastEpoch = piece.epoch), /** @type {Logs} */ (piece.logs))
-        } else onStep?.({ ...piece, phase: piece.phase, epochs: recipe.epochs, secondsLeft: clock.secondsLeft(piece) })
+        // An epoch may begin and end within a slice: its end is a step like any other.
+        const [phase, done, total] =
+          piece.phase === 'epoch'
+            ? [/** @type {const} */ ('step'), this.counts.training, this.counts.training]
+            : [piece.phase, piece.done, piece.total]
+        const at = { ...piece, phase, done, total, epochs: recipe.epochs }
+        onStep?.({ ...at, secondsLeft: clock.secondsLeft(at) })
+        // A worker that follows another may go through an epoch for the second time.
+        if (piece.phase === 'epoch' && piece.epoch > lastEpoch)
+          await onEpochEnd?.((lastEpoch = piece.epoch), /** @type {Logs} */ (piece.logs))
         if (piece.phase !== 'prepare' && performance.now() - checkpointAt > checkpointEvery) {
           await onCheckpoint?.(await this.checkpoint())
           checkpointAt = performance.now()
@@ -433,7 +440,7 @@ class Clock {
     this.#epochs = epochs
   }
 
-  /** @param {Piece} piece */
+  /** @param {Pick<Piece, 'phase' | 'epoch' | 'done' | 'total'>} at */
   secondsLeft({ phase, epoch, done, total }) {
     if (phase !== 'step') return undefined
     const share = (epoch + done / total) / this.#epochs
