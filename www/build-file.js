@@ -5,7 +5,6 @@ import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 import { build } from 'vite'
-import { toHalves } from './half.js'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
 
@@ -31,11 +30,7 @@ function swap(text, from, to) {
  * @param {string} file
  */
 function dataAddress(file) {
-  const bytes = readFileSync(file)
-  // Half the bytes say the same to three digits; a file that someone has to carry is worth it.
-  const content = file.endsWith('.safetensors') ? toHalves(bytes) : bytes
-  const type = TYPES[extname(file)]
-  return `data:${type};name=${basename(file)};base64,${content.toString('base64')}`
+  return `data:${TYPES[extname(file)]};name=${basename(file)};base64,${readFileSync(file).toString('base64')}`
 }
 
 /** What goes into the script when it is built: Vite need not read megabytes. @type {string[]} */
@@ -81,6 +76,8 @@ const insides = (worker) => ({
       code = swap(code, "new URL('./worker.js', import.meta.url)", () => blob)
       code = swap(code, "new Worker(address, { type: 'module', ", () => 'new Worker(address, { ')
     }
+    // One network is enough to carry.
+    if (id.endsWith('page/models.js')) code = swap(code, /(MODELS = \[\n {2}\{[^]*?\n {2}\},)[^]*?\n\]/, (_, first) => `${first}\n]`)
     // The front page runs the strict build alone.
     if (id.endsWith('client/build.js')) code = swap(code, /new URL\('[^']*relaxed[^']*', import\.meta\.url\)/, () => 'undefined')
     return code.replaceAll(/new URL\('([^']+\.(?:wasm|safetensors))', import\.meta\.url\)/g, (_, path) => `new URL(${insert(dataAddress(join(dirname(id), path)))})`,

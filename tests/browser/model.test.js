@@ -6,7 +6,7 @@ import { answerWith, ConvletPage, servePage } from './support/convlet-page.js'
 import { COLOUR_TENSORS, colourModel } from './support/models.js'
 import { plainPng } from './support/pictures.js'
 
-const MODEL = '/models/article.safetensors'
+const MODEL = '/models/pets.safetensors'
 const red = plainPng(8, 8, [220, 30, 40])
 
 let browser, server, convlet
@@ -73,14 +73,14 @@ test('says nothing on the console', () => convlet.assertQuiet())
 
 /** How a server can fail, and what the page must say of it. */
 const BAD_SERVERS = {
-  'is not there': [(_request, response) => response.writeHead(404).end(), /article\.safetensors.*404/],
-  'is an HTML page': [answerWith('<!doctype html>', { 'content-type': 'text/html' }), /article\.safetensors.*HTML/],
+  'is not there': [(_request, response) => response.writeHead(404).end(), /pets\.safetensors.*404/],
+  'is an HTML page': [answerWith('<!doctype html>', { 'content-type': 'text/html' }), /pets\.safetensors.*HTML/],
   'breaks off': [
     (_request, response) => {
       response.writeHead(200, { 'content-length': 1000 }).write(Buffer.alloc(100))
       setTimeout(() => response.destroy(), 50)
     },
-    /article\.safetensors: could not be fetched/,
+    /pets\.safetensors: could not be fetched/,
   ],
 }
 

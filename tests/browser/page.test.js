@@ -77,7 +77,7 @@ test('a picture that comes while the network still loads is classified once it i
   /** @type {() => void} */
   let answer = () => {}
   const load = new Promise((resolve) => (answer = resolve))
-  late.answers['/models/article.safetensors'] = async (_request, response) => {
+  late.answers['/models/pets.safetensors'] = async (_request, response) => {
     await load
     answerWith(colourModel())(_request, response)
   }

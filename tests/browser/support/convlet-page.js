@@ -110,7 +110,7 @@ export class ConvletPage {
  * @param {Buffer} [model]
  */
 export function servePage(model) {
-  return serve(join(WWW, 'dist'), model && { '/models/article.safetensors': answerWith(model) })
+  return serve(join(WWW, 'dist'), model && { '/models/pets.safetensors': answerWith(model) })
 }
 
 /**
