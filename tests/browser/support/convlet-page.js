@@ -19,7 +19,7 @@ export class ConvletPage {
    * @param {import('playwright-core').BrowserContextOptions} [options]
    */
   static async open(browser, url, options) {
-    const opened = new ConvletPage(await newPage(browser, options))
+    const opened = new this(await newPage(browser, options))
     // Not until all is loaded: a model that stalls is something to test.
     await opened.page.goto(url, { waitUntil: 'domcontentloaded' })
     return opened
