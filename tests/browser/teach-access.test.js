@@ -37,7 +37,10 @@ async function overflows() {
   for (const width of [320, 360, 768, 1280, 3840]) {
     await studio.page.setViewportSize({ width, height: 800 })
     const wide = await studio.page.evaluate(() => document.documentElement.scrollWidth)
-    if (wide !== width) found.push(`${wide} at ${width}`)
+    if (wide === width) continue
+    const beyond = (/** @type {number} */ width) =>
+      [...document.querySelectorAll('body *')].filter((element) => element.getBoundingClientRect().right > width).map(({ id }) => id)
+    found.push(`${wide} at ${width}: ${await studio.page.evaluate(beyond, width)}`)
   }
   await studio.page.setViewportSize({ width: 1280, height: 900 })
   return found

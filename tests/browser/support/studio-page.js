@@ -72,8 +72,10 @@ export class StudioPage extends ConvletPage {
    * @param {{ name: string, mimeType: string, buffer: Buffer }[]} files
    */
   async add(name, files) {
+    const count = async () => (await this.classes()).find(([label]) => label === name)[1]
+    const before = await count()
     await this.card(name).locator('input[type=file]').setInputFiles(files)
-    await this.page.waitForFunction((count) => document.querySelector('#collect-status').textContent.startsWith(`Added ${count} `), files.length)
+    while ((await count()) < before + files.length) await this.page.waitForTimeout(20)
   }
 
   /**
