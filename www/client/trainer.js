@@ -158,8 +158,11 @@ export class Trainer {
   async addExample(source, label, { split, signal } = {}) {
     const validation = split && split === 'validation'
     const number = this.#labelNumber(label)
-    const picture = await pictureOf(source)
+    // Pictures are decoded side by side, and take their places in the order they were given.
+    const decoding = pictureOf(source)
+    decoding.catch(() => {})
     return this.#inTurn(async () => {
+      const picture = await decoding
       const index = this.#examples.length
       const transfer = 'close' in picture ? [picture] : []
       const request = { handle: this.#handle, picture, label: number, validation, index }
