@@ -83,6 +83,14 @@ export class Camera {
     await this.video.play()
   }
 
+  /** Settles when the video shows another frame and the page is seen. @returns {Promise<unknown>} */
+  nextFrame() {
+    const { video } = this
+    return new Promise((resolve) =>
+      'requestVideoFrameCallback' in video ? video.requestVideoFrameCallback(resolve) : requestAnimationFrame(resolve),
+    )
+  }
+
   /** Lets the camera go: its light goes out. */
   stop() {
     for (const track of this.#stream.getTracks()) track.stop()

@@ -1,5 +1,6 @@
 import { Camera } from '../client/camera.js'
-import { byId, make } from './dom.js'
+import { listCameras } from './cameras.js'
+import { byId } from './dom.js'
 
 /** @import { Stage } from './stage.js' */
 
@@ -77,7 +78,7 @@ export class Viewfinder {
       this.#camera?.stop()
       this.#camera = await Camera.open(this.#stage.video, { deviceId, signal: asking.signal })
       this.#camera.onEnd(() => this.#lost())
-      await this.#listDevices()
+      await listCameras(this.#devices, this.#camera)
       this.#choose.hidden = true
       this.#panel.hidden = false
       this.#resume()
@@ -93,18 +94,6 @@ export class Viewfinder {
   #lost() {
     this.#backToStart()
     this.#events.onError(new Error('The camera went away. Connect it again, or choose a picture instead.'))
-  }
-
-  async #listDevices() {
-    const devices = await Camera.devices()
-    const options = devices.map(({ deviceId, label }, place) => {
-      const option = make('option', '', label || `Camera ${place + 1}`)
-      option.value = deviceId
-      return option
-    })
-    this.#devices.replaceChildren(...options)
-    this.#devices.value = this.#camera?.deviceId ?? ''
-    this.#devices.hidden = devices.length < 2
   }
 
   #resume() {
@@ -139,7 +128,7 @@ export class Viewfinder {
     const following = (this.#following = {})
     while (this.#camera && this.#isLive && !this.#frozen && following === this.#following) {
       await this.#events.onFrame(video)
-      await nextFrame(video)
+      await this.#camera?.nextFrame()
     }
   }
 
@@ -155,14 +144,3 @@ export class Viewfinder {
     }
   }
 }
-
-/**
- * Settles when the video shows another frame and the page is seen.
- *
- * @param {HTMLVideoElement} video
- * @returns {Promise<unknown>}
- */
-const nextFrame = (video) =>
-  new Promise((resolve) =>
-    'requestVideoFrameCallback' in video ? video.requestVideoFrameCallback(resolve) : requestAnimationFrame(resolve),
-  )

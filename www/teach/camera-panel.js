@@ -1,6 +1,7 @@
 import { Camera } from '../client/camera.js'
 import { ConvletError } from '../client/errors.js'
-import { byId, make } from '../page/dom.js'
+import { listCameras } from '../page/cameras.js'
+import { byId } from '../page/dom.js'
 
 /** @import { Stage } from '../page/stage.js' */
 
@@ -56,7 +57,7 @@ export class CameraPanel extends EventTarget {
       this.#camera?.stop()
       this.#camera = await Camera.open(this.#stage.video, { deviceId, signal })
       this.#camera.onEnd(() => this.#lost())
-      await this.#listDevices()
+      await listCameras(this.#devices, this.#camera)
     } catch (thrown) {
       if (signal.aborted) return false
       this.stop()
@@ -94,17 +95,5 @@ export class CameraPanel extends EventTarget {
   #setMirror(mirrored) {
     this.#mirror.ariaPressed = String(mirrored)
     this.#stage.showCamera({ mirrored })
-  }
-
-  async #listDevices() {
-    const devices = await Camera.devices()
-    const options = devices.map(({ deviceId, label }, place) => {
-      const option = make('option', '', label || `Camera ${place + 1}`)
-      option.value = deviceId
-      return option
-    })
-    this.#devices.replaceChildren(...options)
-    this.#devices.value = this.#camera?.deviceId ?? ''
-    this.#devices.hidden = devices.length < 2
   }
 }

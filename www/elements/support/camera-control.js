@@ -61,11 +61,8 @@ export class CameraControl {
     this.#events.onClose()
   }
 
-  /** Settles when the video shows another frame. @returns {Promise<unknown>} */
-  nextFrame() {
-    const { video } = this
-    return new Promise((resolve) =>
-      'requestVideoFrameCallback' in video ? video.requestVideoFrameCallback(resolve) : requestAnimationFrame(resolve),
-    )
+  /** Settles when the video shows another frame. */
+  async nextFrame() {
+    await this.#camera?.nextFrame()
   }
 }
