@@ -3,8 +3,9 @@
 //! The network's last Dense layer is replaced by a fresh one with a softmax output a label (two labels have two). How
 //! much of the rest learns is the [`Depth`]:
 //!
-//! - `head`: nothing. What the frozen layers make of each picture, and of some variants of it, is computed once.
-//! - `whole`: all of it, the base at a lower rate. Normalizations keep the base's statistics and factors: those of a
+//! - `head`: nothing. What the frozen layers make of each picture, and of some variants of it, is computed once. Where the
+//!   last layer reads the mean over all places, it reads all places instead.
+//! - `whole`: all of it, from the base's weights. Normalizations keep the base's statistics and factors: those of a
 //!   batch of a few dozen pictures of three classes are not the world's.
 //! - `scratch`: all of it, from fresh weights. Normalizations follow their batches ten times faster than Keras's default,
 //!   for there are few of them.
@@ -38,6 +39,8 @@ use samples::Sample;
 #[derive(Debug)]
 pub struct Transfer {
     architecture: Architecture,
+    /// The same for depth `head`.
+    with_places: Architecture,
     /// Weights in all.
     parameters: usize,
     /// What is built upon; nothing where all weights are to be fresh.
@@ -126,10 +129,11 @@ impl Transfer {
         }
         let architecture = surgery::with_outputs(&architecture, labels.len())?;
         // What cannot be built is refused now.
-        let parameters = Model::new(architecture.clone(), 0)?.count_params();
+        let model = Model::new(architecture.clone(), 0)?;
         Ok(Self {
+            with_places: surgery::with_places(&model),
             architecture,
-            parameters,
+            parameters: model.count_params(),
             base: None,
             labels: labels.to_vec(),
             seen: vec![0.0; input.image_len()],

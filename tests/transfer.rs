@@ -108,7 +108,7 @@ fn every_depth_learns() {
         let history = transfer.history().to_vec();
         assert_eq!(history.len(), epochs);
         let accuracy = history[epochs - 1].accuracy;
-        assert!(accuracy > 0.9, "{depth:?}: {accuracy} {:?}", history[epochs - 1]);
+        assert!(accuracy >= 0.9, "{depth:?}: {accuracy} {:?}", history[epochs - 1]);
         let evaluation = transfer.evaluate().unwrap();
         assert_eq!(evaluation.indices.len(), 12);
         assert_eq!(
@@ -245,6 +245,36 @@ fn moved_without_first(moved: &mut Transfer) -> Transfer {
     run(moved);
     moved.remove(0).unwrap();
     stayed
+}
+
+#[test]
+fn the_last_layer_reads_all_places_where_it_read_their_mean() {
+    let mean = |side: usize| {
+        let layers = vec![
+            LayerSpec::new("Conv2D", json!({"filters": 8, "kernel_size": 3, "padding": "same"})),
+            LayerSpec::new("GlobalAveragePooling2D", json!({})),
+            LayerSpec::new("Dropout", json!({"rate": 0.1})),
+            LayerSpec::new("Dense", json!({"units": 1, "activation": "sigmoid"})),
+        ];
+        let model =
+            Model::new(Architecture::sequential([side, side, 3], layers).unwrap(), 3).unwrap();
+        let labels = ["cat", "dog"].map(String::from);
+        model.to_file(&labels, &Input::rgb(side, side), Map::new()).to_bytes().unwrap()
+    };
+    let parameters = |side: usize, depth| {
+        let mut transfer = Transfer::from_bytes(&mean(side), &labels(), 0.0).unwrap();
+        for class in 0..3 {
+            transfer.add_pixels(vec![class as u8; side * side * 3], class, None).unwrap();
+        }
+        transfer.begin(Recipe { epochs: 1, ..recipe(depth) }).unwrap();
+        run(&mut transfer);
+        transfer.to_classifier().unwrap().model.count_params()
+    };
+    let conv = 27 * 8 + 8;
+    assert_eq!(parameters(12, Depth::Head), conv + 12 * 12 * 8 * 3 + 3);
+    assert_eq!(parameters(12, Depth::Whole), conv + 8 * 3 + 3);
+    // 24 x 24 x 8 would be too much.
+    assert_eq!(parameters(24, Depth::Head), conv + 8 * 3 + 3);
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub enum Depth {
     /// The last layer, on what the others make of each picture, computed once.
     #[default]
     Head,
-    /// Every layer, those of the base at a lower rate.
+    /// Every layer, from the base's weights.
     Whole,
     /// Every layer, from fresh weights.
     Scratch,
@@ -73,12 +73,13 @@ impl Recipe {
     pub fn defaults(depth: Depth, examples: usize) -> Self {
         // About as many steps however few pictures there are.
         let epochs = |few: usize, many: usize| if examples < 100 { few } else { many };
+        // Not mirrored: a hand that points left is another than one that points right. `convlet fewshot` on digits signed
+        // by hand, 40 each: 0.988 so, 0.964 with mirroring.
         let gentle = Augment {
             rotation_range: 12.0,
             width_shift_range: 0.08,
             height_shift_range: 0.08,
             zoom_range: [0.8, 1.15],
-            horizontal_flip: true,
             brightness_range: Some([0.7, 1.3]),
             contrast_range: Some([0.7, 1.3]),
             saturation_range: Some([0.6, 1.4]),
@@ -87,9 +88,11 @@ impl Recipe {
         let whole = Self {
             depth,
             epochs: epochs(30, 20),
-            batch_size: 16,
+            // A step short enough for a page that is asked other things meanwhile.
+            batch_size: 8,
             learning_rate: 0.002,
-            base_rate: 0.5,
+            // As fast as the new layer: at half the rate the same digits came to 0.93.
+            base_rate: 1.0,
             weight_decay: 0.01,
             global_clipnorm: 1.0,
             ema_momentum: None,
@@ -104,13 +107,14 @@ impl Recipe {
         match depth {
             Depth::Head => Self {
                 epochs: epochs(60, 40),
+                batch_size: 16,
                 learning_rate: 0.01,
+                weight_decay: 0.1,
                 schedule: Rate::Cosine,
-                label_smoothing: 0.0,
                 ..whole
             },
             Depth::Whole => whole,
-            Depth::Scratch => Self { epochs: epochs(60, 40), base_rate: 1.0, ..whole },
+            Depth::Scratch => Self { epochs: epochs(60, 40), batch_size: 16, ..whole },
         }
     }
 

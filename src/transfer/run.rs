@@ -46,7 +46,7 @@ impl Transfer {
         }
         let mut model = self.fresh(&recipe)?;
         let at = match recipe.depth {
-            Depth::Head => surgery::cut(&self.architecture),
+            Depth::Head => surgery::cut(&self.with_places),
             Depth::Whole | Depth::Scratch => 0,
         };
         let head = self.architecture.layers.last().map_or("", |layer| &layer.name);
@@ -109,7 +109,10 @@ impl Transfer {
 
     /// The whole network as a training begins with it.
     pub(super) fn fresh(&self, recipe: &Recipe) -> Result<Model> {
-        let mut architecture = self.architecture.clone();
+        let mut architecture = match recipe.depth {
+            Depth::Head => self.with_places.clone(),
+            Depth::Whole | Depth::Scratch => self.architecture.clone(),
+        };
         if recipe.depth == Depth::Scratch {
             for layer in &mut architecture.layers {
                 if layer.class_name == "BatchNormalization" {

@@ -24,6 +24,28 @@ pub fn with_outputs(architecture: &Architecture, classes: usize) -> Result<Archi
     Ok(architecture)
 }
 
+/// Features that the new last layer reads at most where a mean over all places is undone.
+const MAX_FEATURES: usize = 4096;
+
+/// The same network with a Flatten in place of the mean over all places that its last layer reads, if it does and if
+/// that is not too much: where something is tells classes apart that the base never knew. (`convlet fewshot`, last layer
+/// only, 40 examples a class: 0.81 instead of 0.55 on digits signed by hand.)
+pub fn with_places(model: &Model) -> Architecture {
+    let mut architecture = model.architecture().clone();
+    let at = cut(&architecture);
+    let Some(mean) = at.checked_sub(1).map(|at| &mut architecture.layers[at]) else {
+        return architecture;
+    };
+    let averaged = match mean.inputs[..] {
+        [LayerInput::Layer(before)] => model.layers()[before].output_shape.iter().product(),
+        _ => model.input_len(),
+    };
+    if mean.class_name == "GlobalAveragePooling2D" && averaged <= MAX_FEATURES {
+        mean.class_name = "Flatten".into();
+    }
+    architecture
+}
+
 /// The first of the layers that learn in depth `head`: the last Dense, with what drops and flattens before it. All
 /// layers before it reach it by one value only; 0 where there is no such place.
 pub fn cut(architecture: &Architecture) -> usize {
