@@ -49,7 +49,7 @@ pub struct Optimizer {
     iterations: u64,
     /// For each parameter the vectors its formula keeps: Adam's two moments, SGD's velocity.
     slots: Vec<[Vec<f32>; 2]>,
-    /// The averages of the trainable parameters; empty vectors for the others.
+    /// The averages of all parameters.
     averages: Vec<Vec<f32>>,
 }
 
@@ -149,7 +149,8 @@ impl Optimizer {
         Ok(())
     }
 
-    /// Moves the averages towards the weights; the first step copies them.
+    /// Moves the averages towards the weights; the first step copies them. Those of moving statistics too: averaged
+    /// weights need the statistics of the same steps.
     fn average(&mut self, parameters: &[Parameter]) {
         let Some(momentum) = self.ema_momentum else { return };
         self.averages.resize_with(parameters.len(), Vec::new);
@@ -157,9 +158,6 @@ impl Optimizer {
         let momentum =
             momentum.min((1.0 + self.iterations as f32) / (10.0 + self.iterations as f32));
         for (parameter, average) in parameters.iter().zip(&mut self.averages) {
-            if !changes(parameter) {
-                continue;
-            }
             if average.is_empty() {
                 average.extend_from_slice(&parameter.value);
             }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Architecture, LayerInput, LayerSpec};
 
-/// Channels of the stages at 16 x 16, 8 x 8 and 4 x 4 pixels.
-const STAGES: [usize; 3] = [48, 96, 128];
+/// Channels, and pairs of convolutions with a way around, of the stages at 16 x 16, 8 x 8 and 4 x 4 pixels.
+const STAGES: [(usize, usize); 3] = [(48, 2), (96, 1), (144, 1)];
 
 /// Layers being put after one another, each taking the last one's output unless it says otherwise.
 struct Chain(Vec<LayerSpec>);
@@ -41,7 +41,7 @@ impl Chain {
 
 impl Architecture {
     /// The network that tells pets apart: 64 x 64 RGB; a convolution of 16 filters; four times half the size and more
-    /// channels, the last three times with two more convolutions and a way around them (He et al. 2015); the mean over
+    /// channels, the last three times with pairs of convolutions and a way around each (He et al. 2015); the mean over
     /// all places; one sigmoid.
     pub fn pets() -> Self {
         let mut chain = Chain(Vec::new());
@@ -49,15 +49,17 @@ impl Architecture {
         chain.relu();
         chain.conv(32, 2);
         chain.relu();
-        for filters in STAGES {
+        for (filters, pairs) in STAGES {
             chain.conv(filters, 2);
-            let skip = chain.relu();
-            chain.conv(filters, 1);
-            chain.relu();
-            chain.conv(filters, 1);
-            let inputs = [chain.last(), skip];
-            chain.0.push(LayerSpec::new("Add", json!({})).with_inputs(&inputs));
-            chain.relu();
+            let mut skip = chain.relu();
+            for _ in 0..pairs {
+                chain.conv(filters, 1);
+                chain.relu();
+                chain.conv(filters, 1);
+                let inputs = [chain.last(), skip];
+                chain.0.push(LayerSpec::new("Add", json!({})).with_inputs(&inputs));
+                skip = chain.relu();
+            }
         }
         chain.push("GlobalAveragePooling2D", json!({}));
         chain.push("Dropout", json!({"rate": 0.2}));
