@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::confidence::Confidence;
+use crate::confidence::{Confidence, Familiarity, describe};
 use crate::error::{Result, bail};
 use crate::file::ModelFile;
 use crate::image::{Input, to_tensor};
@@ -16,11 +16,13 @@ pub struct Classifier {
     labels: Vec<String>,
     input: Input,
     training: Map<String, Value>,
-    /// How far to trust the answers, where the model file tells.
-    pub confidence: Confidence,
+    confidence: Confidence,
+    /// Of the last picture, where the confidence says what is familiar.
+    unfamiliarity: Option<f32>,
     seen: Vec<f32>,
     probabilities: Vec<f32>,
     scratch: Vec<f32>,
+    features: Vec<f32>,
 }
 
 /// One label and how sure the network is of it.
@@ -41,8 +43,9 @@ impl Classifier {
         let mut file = ModelFile::from_bytes(bytes)?;
         let confidence = Confidence::take_from(&mut file)?;
         let model = Model::from_file(&file)?;
-        let own = Self::new(model, file.labels, file.input, file.training)?;
-        Ok(Self { confidence, ..own })
+        let mut own = Self::new(model, file.labels, file.input, file.training)?;
+        own.set_confidence(confidence)?;
+        Ok(own)
     }
 
     /// Joins a network with its labels (two for a single sigmoid output, else one an output) and its preprocessing.
@@ -70,8 +73,33 @@ impl Classifier {
         }
         let seen = vec![0.0; model.input_len()];
         let probabilities = vec![0.0; classes];
-        let (confidence, scratch) = (Confidence::default(), Vec::new());
-        Ok(Self { model, labels, input, training, confidence, seen, probabilities, scratch })
+        Ok(Self {
+            model,
+            labels,
+            input,
+            training,
+            confidence: Confidence::default(),
+            unfamiliarity: None,
+            seen,
+            probabilities,
+            scratch: Vec::new(),
+            features: Vec::new(),
+        })
+    }
+
+    /// How far to trust the answers, where the model file tells.
+    pub fn confidence(&self) -> &Confidence {
+        &self.confidence
+    }
+
+    /// Says how far to trust the answers.
+    ///
+    /// # Errors
+    /// Argument: a layer that the network does not have.
+    pub fn set_confidence(&mut self, confidence: Confidence) -> Result<()> {
+        self.model.watch(confidence.familiarity.iter().flat_map(Familiarity::layers))?;
+        self.confidence = confidence;
+        Ok(())
     }
 
     /// The classes' names, in the order of [`Self::classify`].
@@ -92,11 +120,29 @@ impl Classifier {
     /// The probability of each label for a picture of RGBA bytes, `width` x `height`.
     pub fn classify(&mut self, rgba: &[u8], width: usize, height: usize) -> Result<&[f32]> {
         to_tensor(rgba, width, height, &self.input, &mut self.seen, &mut self.scratch)?;
+        self.classify_seen()
+    }
+
+    /// The same for a picture that `load` writes as the network is to see it: (H, W, C).
+    pub fn classify_tensor(&mut self, load: impl FnOnce(&mut [f32])) -> Result<&[f32]> {
+        load(&mut self.seen);
+        self.classify_seen()
+    }
+
+    fn classify_seen(&mut self) -> Result<&[f32]> {
         self.model.input_mut(1, Mode::Inference)?.copy_from_slice(&self.seen);
-        let outputs = self.model.forward(1, Mode::Inference);
-        spread(outputs, &mut self.probabilities);
+        spread(self.model.forward(1, Mode::Inference), &mut self.probabilities);
+        self.features.clear();
+        describe(&self.model, &self.probabilities, &mut self.features);
+        let familiarity = self.confidence.familiarity.as_ref();
+        self.unfamiliarity = familiarity.map(|own| own.unfamiliarity(&self.features));
         self.confidence.temper(&mut self.probabilities);
         Ok(&self.probabilities)
+    }
+
+    /// What [`describe`] says of the last picture.
+    pub fn features(&self) -> &[f32] {
+        &self.features
     }
 
     /// What the network was given of the last picture: its tensor (H, W, C).
@@ -104,11 +150,10 @@ impl Classifier {
         &self.seen
     }
 
-    /// How unlike the training pictures the last picture was: about 1 for what the network knows, and above
+    /// How unlike the training pictures the last picture was: about 0 for what the network knows, and above
     /// [`Self::threshold`] for 'none of these'. `None` where the model file does not tell.
     pub fn unfamiliarity(&self) -> Option<f32> {
-        let familiarity = self.confidence.familiarity.as_ref()?;
-        Some(familiarity.unfamiliarity(self.model.features(1, Mode::Inference)))
+        self.unfamiliarity
     }
 
     /// The largest unfamiliarity of a picture that is still one of the classes.

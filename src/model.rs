@@ -67,6 +67,8 @@ pub struct Model {
     nodes: Vec<Node>,
     parameters: Vec<Parameter>,
     plans: [Option<Plan>; 3],
+    /// The nodes whose outputs inference keeps.
+    watched: Vec<usize>,
     activation: Activation,
     rng: Rng,
     step: u64,
@@ -207,7 +209,8 @@ impl Model {
         }
         let activation = nodes.last().map_or(Activation::Linear, |last| activation(&last.layer));
         let (plans, rng) = ([None, None, None], Rng::new(seed).fork(u64::MAX));
-        Ok(Self { architecture, nodes, parameters, plans, activation, rng, step: 0 })
+        let watched = Vec::new();
+        Ok(Self { architecture, nodes, parameters, plans, watched, activation, rng, step: 0 })
     }
 
     /// The layers as they were asked for.
@@ -286,9 +289,9 @@ impl Model {
         let slot = &mut self.plans[mode as usize];
         if slot.as_ref().is_none_or(|plan| plan.capacity() < n) {
             *slot = None;
-            let parameters = &mut self.parameters;
-            *slot =
-                Some(Plan::new(&self.nodes, self.architecture.input_shape, parameters, n, mode)?);
+            let shape = self.architecture.input_shape;
+            let kept = if mode == Mode::Inference { &self.watched[..] } else { &[] };
+            *slot = Some(Plan::new(&self.nodes, shape, &mut self.parameters, n, mode, kept)?);
         }
         match slot {
             Some(plan) => Ok(&mut plan.input_mut()[..len]),
@@ -304,9 +307,47 @@ impl Model {
         plan.forward(n, &mut self.parameters, &self.rng.fork(self.step))
     }
 
-    /// What the last layer with weights read in the last forward pass of `n` samples: (n, features).
-    pub fn features(&self, n: usize, mode: Mode) -> &[f32] {
-        self.plans[mode as usize].as_ref().map_or(&[], |plan| plan.features(n))
+    /// Makes inference keep what the named layers, of so many channels, put out, for [`Self::watched`].
+    ///
+    /// # Errors
+    /// Argument: a layer that the network does not have.
+    pub fn watch<'a>(&mut self, layers: impl Iterator<Item = (&'a str, usize)>) -> Result<()> {
+        let nodes = layers.map(|(name, channels)| {
+            let is = |n: &Node| n.name == name && n.output_shape.last() == Some(&channels);
+            match self.nodes.iter().position(is) {
+                Some(node) => Ok(node),
+                None => bail!(
+                    Argument,
+                    "expected a layer of the network of so many channels, got {name:?}, {channels}"
+                ),
+            }
+        });
+        self.watched = nodes.collect::<Result<_>>()?;
+        self.plans[Mode::Inference as usize] = None;
+        Ok(())
+    }
+
+    /// The layers that put out maps of features, after their activation, and how many channels each has.
+    pub fn feature_maps(&self) -> Vec<(String, usize)> {
+        let named = |layer: &Arc<dyn Layer>| layer.config().get("activation").cloned();
+        let linear =
+            |layer| matches!(named(layer).as_ref().and_then(Value::as_str), None | Some("linear"));
+        let activated = self
+            .nodes
+            .iter()
+            .filter(|node| activation(&node.layer) != Activation::Linear || !linear(&node.layer));
+        let channels = |node: &Node| match node.output_shape[..] {
+            [_, _, channels] => Some((node.name.clone(), channels)),
+            _ => None,
+        };
+        activated.filter_map(channels).collect()
+    }
+
+    /// What each layer of [`Self::watch`] put out in the last inference of one picture, and how many channels it has.
+    pub fn watched(&self) -> impl Iterator<Item = (&[f32], usize)> {
+        let outputs = self.plans[Mode::Inference as usize].iter().flat_map(Plan::kept);
+        let channels = |&node: &usize| *self.nodes[node].output_shape.last().unwrap_or(&1);
+        outputs.zip(self.watched.iter().map(channels))
     }
 
     /// The logits of the last training forward of `n` samples, and where their gradient goes.

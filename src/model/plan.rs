@@ -6,7 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Mode, Node};
+use super::{Mode, Node, product};
 use crate::error::Result;
 use crate::kernel::elementwise::add_assign;
 use crate::layer::{Backward, Forward, Layer, Parameter, Shapes, State, Tensors};
@@ -16,7 +16,7 @@ mod buffers;
 mod draft;
 
 use buffers::{assign_buffers, route_gradients};
-use draft::{Fold, fuse, lowered};
+use draft::{Fold, Lowered, fuse, lowered};
 
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -32,6 +32,8 @@ pub(super) struct Plan {
     input_gradient: Option<usize>,
     /// The node whose output's gradient is kept, and that gradient.
     watched: Option<(usize, Vec<f32>)>,
+    /// The buffers, and their lengths for one sample, of the outputs that stay.
+    kept: Vec<(usize, usize)>,
     prepared: bool,
 }
 
@@ -76,6 +78,17 @@ enum Target {
     Add { from: usize, to: usize },
 }
 
+/// What a plan is made for.
+struct Purpose<'a> {
+    mode: Mode,
+    /// Several layers in one kernel where there is one.
+    fused: bool,
+    /// The way back goes down to the input.
+    input_gradient: bool,
+    /// The nodes whose outputs are to be there after the pass.
+    kept: &'a [usize],
+}
+
 impl Plan {
     pub fn new(
         nodes: &[Node],
@@ -83,9 +96,11 @@ impl Plan {
         parameters: &mut [Parameter],
         n: usize,
         mode: Mode,
+        kept: &[usize],
     ) -> Result<Self> {
         let fused = mode != Mode::Inspection;
-        Self::build(nodes, input_shape, parameters, n, mode, fused, false)
+        let purpose = Purpose { mode, fused, input_gradient: false, kept };
+        Self::build(nodes, input_shape, parameters, n, purpose)
     }
 
     pub fn with_input_gradient(
@@ -94,7 +109,9 @@ impl Plan {
         parameters: &mut [Parameter],
         n: usize,
     ) -> Result<Self> {
-        Self::build(nodes, input_shape, parameters, n, Mode::Training, true, true)
+        let purpose =
+            Purpose { mode: Mode::Training, fused: true, input_gradient: true, kept: &[] };
+        Self::build(nodes, input_shape, parameters, n, purpose)
     }
 
     /// For one sample, there and back to the input; keeps the gradient of the output of node `watched`.
@@ -104,8 +121,9 @@ impl Plan {
         parameters: &mut [Parameter],
         watched: usize,
     ) -> Result<Self> {
-        let mode = Mode::Training;
-        let plan = Self::build(nodes, input_shape, parameters, 1, mode, false, true)?;
+        let purpose =
+            Purpose { mode: Mode::Training, fused: false, input_gradient: true, kept: &[] };
+        let plan = Self::build(nodes, input_shape, parameters, 1, purpose)?;
         Ok(Self { watched: Some((watched, Vec::new())), ..plan })
     }
 
@@ -114,15 +132,15 @@ impl Plan {
         input_shape: [usize; 3],
         parameters: &mut [Parameter],
         n: usize,
-        mode: Mode,
-        fused: bool,
-        input_gradient: bool,
+        purpose: Purpose,
     ) -> Result<Self> {
-        let (mut drafts, shapes) = lowered(nodes, input_shape, mode)?;
+        let Purpose { mode, fused, input_gradient, kept } = purpose;
+        let Lowered { mut drafts, shapes, node_values } = lowered(nodes, input_shape, mode)?;
+        let kept: Vec<usize> = kept.iter().map(|&node| node_values[node]).collect();
         if fused {
-            fuse(&mut drafts, &shapes, mode);
+            fuse(&mut drafts, &shapes, &kept, mode);
         }
-        let (assigned, buffers) = assign_buffers(&drafts, &shapes, mode);
+        let (assigned, buffers) = assign_buffers(&drafts, &shapes, &kept, mode);
         let mut operations = Vec::with_capacity(drafts.len());
         let mut scratch = 0;
         let training = mode == Mode::Training;
@@ -156,23 +174,25 @@ impl Plan {
             });
         }
         let mut gradients = Vec::new();
-        let mut kept = None;
+        let mut last_gradient = None;
         if training {
-            (gradients, kept) =
+            (gradients, last_gradient) =
                 route_gradients(&mut operations, &shapes, parameters, n, input_gradient);
         }
         for operation in &mut operations {
             operation.inputs.iter_mut().for_each(|value| *value = assigned[*value]);
             operation.output = assigned[operation.output];
         }
+        let lasting = kept.iter().map(|&value| (assigned[value], product(&shapes[value])));
         Ok(Self {
             n,
             mode,
             operations,
+            kept: lasting.collect(),
             buffers: buffers.buffers(n),
             gradients,
             scratch: vec![0.0; scratch],
-            input_gradient: kept,
+            input_gradient: last_gradient,
             watched: None,
             prepared: false,
         })
@@ -289,14 +309,6 @@ impl Plan {
         }
     }
 
-    /// What the last layer with weights reads.
-    pub fn features(&self, n: usize) -> &[f32] {
-        match self.operations.iter().rev().find(|operation| !operation.parameters.is_empty()) {
-            Some(last) => &self.buffers[last.inputs[0]][..n * last.shapes.input_len(0)],
-            None => &[],
-        }
-    }
-
     pub fn output_mut(&mut self, n: usize) -> (&[f32], &mut [f32]) {
         match self.operations.last() {
             Some(Operation { output, shapes, backward: Some(route), .. }) => {
@@ -315,6 +327,11 @@ impl Plan {
     /// The gradient of the watched node's output, after a backward pass.
     pub fn watched_gradient(&self) -> &[f32] {
         self.watched.as_ref().map_or(&[], |(_, gradient)| gradient)
+    }
+
+    /// The kept outputs of the last pass of one sample.
+    pub fn kept(&self) -> impl Iterator<Item = &[f32]> {
+        self.kept.iter().map(|&(buffer, len)| &self.buffers[buffer][..len])
     }
 
     /// The last operation of a node computes the node's output.

@@ -10,13 +10,19 @@ import { plainPng } from './support/pictures.js'
 const model = colourModel()
 const red = plainPng(20, 10, [220, 30, 40])
 const green = plainPng(20, 10, [20, 230, 40])
-/** Knows only what is nearly grey: its features are the three means. */
+/** Knows only what is nearly grey, by the three means; how certain the answer is says nothing. */
 const wary = colourModel({
-  metadata: { confidence: JSON.stringify({ threshold: 2 }) },
+  metadata: {
+    confidence: JSON.stringify({
+      threshold: 2,
+      certainty: [0, 1e6],
+      layers: [{ name: 'pool', distance: [0, 1] }],
+    }),
+  },
   tensors: {
     ...COLOUR_TENSORS,
-    'confidence/mean': { shape: [3], values: [0.5, 0.5, 0.5] },
-    'confidence/whitening': { shape: [3, 3], values: [10, 0, 0, 0, 10, 0, 0, 0, 10] },
+    'confidence/pool/mean': { shape: [3], values: [-0.7, -0.7, -0.7] },
+    'confidence/pool/whitening': { shape: [3, 3], values: [10, 0, 0, 0, 10, 0, 0, 0, 10] },
   },
 })
 const files = {

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use convlet::classifier::spread;
+use convlet::classifier::Classifier;
 use convlet::confidence::{Confidence, Familiarity, fit_temperature};
-use convlet::error::Result;
-use convlet::model::Mode;
+use convlet::error::{Error, ErrorKind, Result};
+use convlet::model::Model;
 use convlet::train::Dataset;
 use serde_json::json;
 
@@ -28,6 +28,9 @@ pub struct Args {
     /// Pictures of something else, in folders: how many of them would be called none of these.
     #[arg(long, value_name = "DIR")]
     unlike: Vec<PathBuf>,
+    /// The layers whose features are to be familiar; the two in the middle without it.
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    layers: Vec<String>,
     /// The file to write; the model itself without it.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -35,65 +38,91 @@ pub struct Args {
 
 pub fn run(args: &Args) -> Result<()> {
     let mut classifier = open(&args.model)?;
-    classifier.confidence = Confidence::default();
     let labels = classifier.labels().to_vec();
-    let mut read = |directory: &PathBuf| {
-        let folder = Folder::open_for(directory, &labels)?;
-        let pictures = Pictures::read(&folder, classifier.input(), false)?;
-        measure(&mut classifier.model, &pictures, labels.len())
+    let input = classifier.input().clone();
+    let watched = watched(&classifier.model, &args.layers)?;
+    classifier.set_confidence(Confidence::default())?;
+    classifier.model.watch(watched.iter().map(|(name, channels)| (name.as_str(), *channels)))?;
+    let mut measured = |directory: &PathBuf, known: bool| {
+        let folder = match known {
+            true => Folder::open_for(directory, &labels)?,
+            false => Folder::open(directory)?,
+        };
+        measure(&mut classifier, &Pictures::read(&folder, &input, false)?)
     };
-    let known = read(&args.directory)?;
-    let other = read(&args.validation)?;
+    let known = measured(&args.directory, true)?;
+    let other = measured(&args.validation, true)?;
     let temperature = fit_temperature(labels.len(), &other.probabilities, &other.labels);
-    let d = known.features.len() / known.labels.len().max(1);
-    let mut familiarity = Familiarity::fit(&known.features, d)?;
-    let mut distances: Vec<f32> =
-        other.features.chunks_exact(d).map(|row| familiarity.unfamiliarity(row)).collect();
+    let mut familiarity = Familiarity::fit(&watched, &known.features)?;
+    let mut distances = other.unfamiliarities(&familiarity);
     distances.sort_unstable_by(f32::total_cmp);
     let kept = (distances.len() as f32 * args.keep).ceil() as usize;
     familiarity.threshold = distances[kept.clamp(1, distances.len()) - 1];
     print(format_args!(
-        "temperature {temperature:.4}; 'none of these' above an unfamiliarity of {:.4}",
-        familiarity.threshold
+        "temperature {temperature:.4}; 'none of these' above an unfamiliarity of {:.4}, by {}",
+        familiarity.threshold,
+        watched.iter().map(|(layer, _)| layer.as_str()).collect::<Vec<_>>().join(" and ")
     ));
     for directory in &args.unlike {
-        let pictures = Pictures::read(&Folder::open(directory)?, classifier.input(), false)?;
-        let unlike = measure(&mut classifier.model, &pictures, labels.len())?;
-        let refused = unlike.features.chunks_exact(d).filter(|row| familiarity.refuses(row));
-        let share = refused.count() as f32 / pictures.len().max(1) as f32;
+        let distances = measured(directory, false)?.unfamiliarities(&familiarity);
+        let refused = distances.iter().filter(|&&far| far > familiarity.threshold).count();
+        let share = refused as f32 / distances.len().max(1) as f32;
         print(format_args!("{}: {:.1} % none of these", directory.display(), share * 100.0));
     }
-    classifier.confidence =
-        Confidence { temperature: Some(temperature), familiarity: Some(familiarity) };
+    classifier.set_confidence(Confidence {
+        temperature: Some(temperature),
+        familiarity: Some(familiarity),
+    })?;
     let mut file = classifier.to_file();
     let command = crate::options::command_line(&["--out", "--unlike"]);
     file.training.insert("calibration".into(), json!({ "command": command }));
     write(args.out.as_ref().unwrap_or(&args.model), &file.to_bytes()?)
 }
 
+/// The layers asked for, or the two in the middle of those that put out maps of features.
+fn watched(model: &Model, layers: &[String]) -> Result<Vec<(String, usize)>> {
+    let mut maps = model.feature_maps();
+    if layers.is_empty() {
+        let middle = maps.len() / 2;
+        maps.truncate(middle + 1);
+        return Ok(maps.split_off(middle.saturating_sub(1)));
+    }
+    let find = |layer: &String| match maps.iter().find(|(name, _)| name == layer) {
+        Some(found) => Ok(found.clone()),
+        None => {
+            let names: Vec<_> = maps.iter().map(|(name, _)| name.as_str()).collect();
+            let names = names.join(", ");
+            let message = format!("--layers: expected some of {names}, got {layer:?}");
+            Err(Error::new(ErrorKind::Argument, message))
+        }
+    };
+    layers.iter().map(find).collect()
+}
+
 /// What a network makes of labelled pictures.
+#[derive(Default)]
 struct Measured {
     labels: Vec<usize>,
     /// One a label.
     probabilities: Vec<f32>,
-    /// What the last layer reads.
+    /// What `describe` says of each.
     features: Vec<f32>,
 }
 
-fn measure(
-    model: &mut convlet::model::Model,
-    pictures: &Pictures,
-    classes: usize,
-) -> Result<Measured> {
-    let mut measured =
-        Measured { labels: Vec::new(), probabilities: Vec::new(), features: Vec::new() };
-    let mut row = vec![0.0; classes];
+impl Measured {
+    fn unfamiliarities(&self, familiarity: &Familiarity) -> Vec<f32> {
+        let width = self.features.len() / self.labels.len().max(1);
+        self.features.chunks_exact(width).map(|row| familiarity.unfamiliarity(row)).collect()
+    }
+}
+
+fn measure(classifier: &mut Classifier, pictures: &Pictures) -> Result<Measured> {
+    let mut measured = Measured::default();
     for index in 0..pictures.len() {
-        pictures.load(index, None, model.input_mut(1, Mode::Inference)?);
-        spread(model.forward(1, Mode::Inference), &mut row);
+        let probabilities = classifier.classify_tensor(|x| pictures.load(index, None, x))?;
+        measured.probabilities.extend_from_slice(probabilities);
         measured.labels.push(pictures.label(index));
-        measured.probabilities.extend_from_slice(&row);
-        measured.features.extend_from_slice(model.features(1, Mode::Inference));
+        measured.features.extend_from_slice(classifier.features());
     }
     Ok(measured)
 }

@@ -6,7 +6,6 @@ use convlet::classifier::{Classifier, spread};
 use convlet::confidence::expected_calibration_error;
 use convlet::error::Result;
 use convlet::metric::{Confusion, predicted_class};
-use convlet::model::Mode;
 use convlet::train::{Dataset, evaluate};
 
 use crate::data::{Folder, Pictures};
@@ -42,7 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut mistakes = String::from("file,label,predicted\n");
     let mut answers = Vec::new();
     let mut probabilities = vec![0.0; labels.len()];
-    let confidence = classifier.confidence.clone();
+    let confidence = classifier.confidence().clone();
     let (loss, accuracy) = evaluate(&mut classifier.model, &pictures, 32, |index, row, _| {
         spread(row, &mut probabilities);
         confidence.temper(&mut probabilities);
@@ -88,13 +87,13 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The share of pictures that the model would call none of its classes, where it can.
 fn refused(classifier: &mut Classifier, pictures: &Pictures) -> Result<Option<f32>> {
-    let Some(familiarity) = classifier.confidence.familiarity.clone() else { return Ok(None) };
+    if classifier.confidence().familiarity.is_none() {
+        return Ok(None);
+    }
     let mut refused = 0;
     for index in 0..pictures.len() {
-        pictures.load(index, None, classifier.model.input_mut(1, Mode::Inference)?);
-        classifier.model.forward(1, Mode::Inference);
-        let features = classifier.model.features(1, Mode::Inference);
-        refused += usize::from(familiarity.refuses(features));
+        classifier.classify_tensor(|x| pictures.load(index, None, x))?;
+        refused += usize::from(classifier.none_of_these() == Some(true));
     }
     Ok(Some(refused as f32 / pictures.len().max(1) as f32))
 }

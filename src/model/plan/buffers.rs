@@ -40,9 +40,10 @@ impl Pool {
 pub(super) fn assign_buffers(
     drafts: &[Draft],
     shapes: &[Vec<usize>],
+    lasting: &[usize],
     mode: Mode,
 ) -> (Vec<usize>, Pool) {
-    let mut left = readers(drafts, shapes.len());
+    let mut left = readers(drafts, shapes.len(), lasting);
     let single: Vec<bool> = left.iter().map(|&readers| readers == 1).collect();
     // Whether a value is read on the way back by the layer that made it.
     let mut kept = vec![true; shapes.len()];

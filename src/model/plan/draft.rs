@@ -52,15 +52,20 @@ impl Fold {
     }
 }
 
-/// The nodes as simple layers, and the shape of each value. Training ends at the logits: the loss takes the last
-/// activation's part.
-pub(super) fn lowered(
-    nodes: &[Node],
-    input_shape: [usize; 3],
-    mode: Mode,
-) -> Result<(Vec<Draft>, Vec<Vec<usize>>)> {
+/// A network's nodes as simple layers.
+pub(super) struct Lowered {
+    pub drafts: Vec<Draft>,
+    /// Of each value.
+    pub shapes: Vec<Vec<usize>>,
+    /// The value that each node puts out.
+    pub node_values: Vec<usize>,
+}
+
+/// The nodes as simple layers. Training ends at the logits: the loss takes the last activation's part.
+pub(super) fn lowered(nodes: &[Node], input_shape: [usize; 3], mode: Mode) -> Result<Lowered> {
     let mut shapes = vec![input_shape.to_vec()];
     let mut drafts: Vec<Draft> = Vec::new();
+    // By value number of the architecture: its input, then its nodes.
     let mut value_of_node = vec![0];
     for (index, node) in nodes.iter().enumerate() {
         let mut inputs: Vec<usize> = node.inputs.iter().map(|&i| value_of_node[i]).collect();
@@ -94,22 +99,23 @@ pub(super) fn lowered(
             shapes.pop();
         }
     }
-    Ok((drafts, shapes))
+    Ok(Lowered { drafts, shapes, node_values: value_of_node.split_off(1) })
 }
 
-/// How many operations read each value.
-pub(super) fn readers(drafts: &[Draft], values: usize) -> Vec<usize> {
+/// How many operations read each value; what is kept has one more reader, after the last.
+pub(super) fn readers(drafts: &[Draft], values: usize, kept: &[usize]) -> Vec<usize> {
     let mut readers = vec![0; values];
     drafts.iter().flat_map(|draft| &draft.inputs).for_each(|&value| readers[value] += 1);
+    kept.iter().for_each(|&value| readers[value] += 1);
     readers
 }
 
 /// Joins a layer with its only reader where one kernel does both, or where inference can fold it into the weights.
-pub(super) fn fuse(drafts: &mut Vec<Draft>, shapes: &[Vec<usize>], mode: Mode) {
+pub(super) fn fuse(drafts: &mut Vec<Draft>, shapes: &[Vec<usize>], kept: &[usize], mode: Mode) {
     let mut i = 0;
     while i < drafts.len() {
         let value = drafts[i].output;
-        let only = readers(drafts, shapes.len())[value] == 1;
+        let only = readers(drafts, shapes.len(), kept)[value] == 1;
         let next = drafts.iter().position(|draft| draft.inputs == [value]).filter(|_| only);
         let joined = next.and_then(|next| {
             let reader = drafts[next].layer.as_ref();
