@@ -155,20 +155,20 @@ fn add_all<L: Lanes>(s: &Window, outputs: Outputs, taps: Range<usize>, dkernel: 
             // Taps left in this row of the patch.
             let left = (run - tap % run).min(taps.end - tap);
             let at = tap / run * outputs.row + tap % run;
-            if left >= R {
-                add::<L, R>(s, outputs, at, columns.clone(), out);
-                tap += R;
-            } else {
-                add::<L, 1>(s, outputs, at, columns.clone(), out);
-                tap += 1;
+            let whole = columns.len() == V * L::N;
+            match left >= R {
+                true if whole => add::<L, R, true>(s, outputs, at, columns.clone(), out),
+                true => add::<L, R, false>(s, outputs, at, columns.clone(), out),
+                false => add::<L, 1, false>(s, outputs, at, columns.clone(), out),
             }
+            tap += if left >= R { R } else { 1 };
         }
     }
 }
 
-/// `ROWS` taps, the first of them `at` past each output's place, in `columns`.
+/// `ROWS` taps, the first of them `at` past each output's place, in `columns`: `WHOLE` vectors of them, or fewer.
 #[inline(always)]
-fn add<L: Lanes, const ROWS: usize>(
+fn add<L: Lanes, const ROWS: usize, const WHOLE: bool>(
     s: &Window,
     outputs: Outputs,
     at: usize,
@@ -180,10 +180,10 @@ fn add<L: Lanes, const ROWS: usize>(
         let from = dkernel[r * s.oc..][columns.clone()].chunks(L::N);
         sums.iter_mut().zip(from).for_each(|(sums, from)| *sums = L::load_part(from));
     }
-    let (x, whole) = (&outputs.x[at..], columns.len() == V * L::N);
+    let x = &outputs.x[at..];
     for (place, dout) in outputs.places.iter().zip(outputs.dout.chunks_exact(s.oc)) {
         let dout = &dout[columns.clone()];
-        let dout: [L; V] = std::array::from_fn(|v| match whole {
+        let dout: [L; V] = std::array::from_fn(|v| match WHOLE {
             true => L::load(&dout[v * L::N..]),
             false => L::load_part(&dout[(v * L::N).min(dout.len())..]),
         });
