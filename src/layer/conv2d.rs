@@ -87,10 +87,11 @@ impl Conv2D {
         checked_window(&shapes.inputs, self.filters, n, kernel, strides, self.padding)
     }
 
-    /// Whether the gradient comes with few zeros, as it does where neither a ReLU nor a max pooling has been.
-    fn dense_gradient(&self, s: &Window) -> bool {
-        let linear = self.activation == Activation::Linear && !self.pooled;
-        linear && conv2d::backward_input_dense_applies(s)
+    /// Whether the gradient comes with few zeros. A ReLU or a max pooling leaves many, a BatchNormalization in training
+    /// none; the bits are the same either way.
+    fn is_dense(&self, s: &Window, dout: &[f32]) -> bool {
+        let zeros = || dout.iter().filter(|&&gradient| gradient == 0.0).count();
+        !self.pooled && conv2d::backward_input_dense_applies(s) && zeros() < dout.len() / 4
     }
 
     fn clamp(&self) -> Clamp {
@@ -169,13 +170,13 @@ impl Layer for Conv2D {
                 ..Memory::default()
             };
         }
-        let packed_backward = match self.dense_gradient(&s) {
+        let dense = match conv2d::backward_input_dense_applies(&s) && !self.pooled {
             true => conv2d::packed_backward_dense_len(&s),
-            false => conv2d::packed_backward_len(&s),
+            false => 0,
         };
         Memory {
             packed: conv2d::packed_len(&s),
-            packed_backward,
+            packed_backward: dense.max(conv2d::packed_backward_len(&s)),
             indices: if self.pooled { shapes.n * shapes.output_len() } else { 0 },
             scratch: conv2d::scratch_len(&s),
             ..Memory::default()
@@ -194,13 +195,6 @@ impl Layer for Conv2D {
             return conv2d::winograd_pack(&s, &parameters[0].value, bias, &mut state.packed);
         }
         conv2d::pack(&s, &parameters[0].value, bias, &mut state.packed);
-        if !state.packed_backward.is_empty() {
-            let pack = match self.dense_gradient(&s) {
-                true => conv2d::pack_backward_dense,
-                false => conv2d::pack_backward,
-            };
-            pack(&s, &parameters[0].value, &mut state.packed_backward);
-        }
     }
 
     fn forward(&self, pass: Forward) {
@@ -227,33 +221,36 @@ impl Layer for Conv2D {
         if self.activation != Activation::Linear {
             activation_backward(self.activation, s.oc, None, pass.output, pass.doutput);
         }
+        let dense = self.is_dense(&s, pass.doutput);
         let (kernel, bias) = pass.parameters.split_at_mut(1);
         let dbias = bias.first_mut().map(|bias| &mut bias.gradient[..]);
-        let dkernel = kernel[0].trainable.then_some(&mut kernel[0].gradient[..]);
-        let dx = pass.dinputs.first_mut().filter(|dx| !dx.is_empty());
-        let dx = dx.map(|dx| &mut dx[..s.n * s.input_len()]);
-        let (x, packed, scratch) = (pass.inputs.get(0), &pass.state.packed_backward, pass.scratch);
-        if self.dense_gradient(&s) {
-            if let Some(dkernel) = dkernel {
-                let dout = &*pass.doutput;
-                conv2d::conv2d_backward_kernel_dense(&s, x, dout, dkernel, dbias, scratch);
-            }
-            if let Some(dx) = dx {
-                conv2d::conv2d_backward_input_dense(&s, pass.doutput, packed, dx, scratch);
-            }
-            return;
-        }
+        let Parameter { value, gradient, trainable, .. } = &mut kernel[0];
+        let State { packed_backward, indices, .. } = pass.state;
+        let (x, scratch) = (pass.inputs.get(0), pass.scratch);
         let dout = match self.pooled {
             true => OutputGradient::MaxPooled {
                 dout: pass.doutput,
-                indices: &pass.state.indices[..pass.output.len()],
+                indices: &indices[..pass.output.len()],
             },
             false => OutputGradient::Full(pass.doutput),
         };
-        if let Some(dkernel) = dkernel {
-            conv2d::conv2d_backward_kernel(&s, x, dout, dkernel, dbias, scratch);
+        match (*trainable, dense) {
+            (false, _) => {}
+            (true, true) => {
+                conv2d::conv2d_backward_kernel_dense(&s, x, pass.doutput, gradient, dbias, scratch)
+            }
+            (true, false) => conv2d::conv2d_backward_kernel(&s, x, dout, gradient, dbias, scratch),
         }
-        if let Some(dx) = dx {
+        let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) else { return };
+        let dx = &mut dx[..s.n * s.input_len()];
+        // The weights are others after each step, and which way they go is known only now.
+        if dense {
+            let packed = &mut packed_backward[..conv2d::packed_backward_dense_len(&s)];
+            conv2d::pack_backward_dense(&s, value, packed);
+            conv2d::conv2d_backward_input_dense(&s, pass.doutput, packed, dx, scratch);
+        } else {
+            let packed = &mut packed_backward[..conv2d::packed_backward_len(&s)];
+            conv2d::pack_backward(&s, value, packed);
             conv2d::conv2d_backward_input(&s, dout, packed, dx, scratch);
         }
     }
