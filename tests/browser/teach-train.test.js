@@ -1,12 +1,15 @@
 /** The studio trains on what it sees, is judged, goes on after a reload and after a crash, and keeps its work in files. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { unzipSync } from '../../www/node_modules/fflate/esm/index.mjs'
+import { unzipSync, zipSync } from '../../www/node_modules/fflate/esm/index.mjs'
 import { launch, newPage } from './support/browser.js'
 import { servePage } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
 import { showScene, useScenes } from './support/scenes.js'
+import { WWW } from './support/server.js'
 import { StudioPage } from './support/studio-page.js'
 
 const SCENES = /** @type {const} */ (['ball', 'box', 'bars'])
@@ -212,6 +215,13 @@ describe('keeping', () => {
     await other.page.locator('#project-file').setInputFiles({ name: 'p.zip', mimeType: 'application/zip', buffer: zip })
     await other.page.getByText('Added 24 pictures.').waitFor()
     assert.deepEqual(await other.classes(), [['red', 12], ['blue', 12]])
+    // Its network is ready to answer, and judged on these pictures; a reload keeps it.
+    await other.page.locator('#judge-body').waitFor({ state: 'visible' })
+    assert.match(await other.page.locator('#judge-headline').textContent(), /^Right on 24 of 24 the pictures here/)
+    await other.reload()
+    const [blue] = files(1, [20, 40, 180])
+    await other.give('drop', blue.name, blue.mimeType, blue.buffer)
+    await other.page.waitForFunction(() => document.querySelector('#answer').textContent === 'blue')
     other.assertQuiet()
     await other.close()
 
@@ -220,6 +230,52 @@ describe('keeping', () => {
     await look.chooseModel('model.safetensors', model)
     await look.page.waitForFunction(() => document.querySelector('#facts').textContent.includes('red, blue'))
     await look.close()
+  })
+
+  test('a zip of plain folders and a folder of folders bring their classes', async () => {
+    const [red, blue] = [files(3, [180, 20, 30]), files(2, [20, 40, 180])]
+    const entries = Object.fromEntries([
+      ...red.map(({ name, buffer }) => [`some/red/${name}`, new Uint8Array(buffer)]),
+      ...blue.map(({ name, buffer }) => [`some/blue/${name}`, new Uint8Array(buffer)]),
+      ['some/red/notes.txt', new Uint8Array(3)],
+    ])
+    const studio = await open()
+    const zip = { name: 'p.zip', mimeType: 'application/zip', buffer: Buffer.from(zipSync(entries)) }
+    await studio.page.locator('#project-file').setInputFiles(zip)
+    await studio.page.getByText('Added 5 pictures.').waitFor()
+    assert.deepEqual(await studio.classes(), [['red', 3], ['blue', 2]])
+
+    const directory = mkdtempSync(join(tmpdir(), 'convlet-folders-'))
+    for (const [path, bytes] of Object.entries(entries)) {
+      mkdirSync(dirname(join(directory, path)), { recursive: true })
+      writeFileSync(join(directory, path), bytes)
+    }
+    await studio.page.locator('#folder-file').setInputFiles(join(directory, 'some'))
+    await studio.page.getByText('Added 5 pictures. 1 file could not be read as pictures.').waitFor()
+    assert.deepEqual(await studio.classes(), [['red', 6], ['blue', 4]])
+    rmSync(directory, { recursive: true })
+    await studio.close()
+  })
+
+  test('a model file dropped, or named in the address, is what is built upon', async () => {
+    const studio = await open()
+    await studio.page.goto(`${server.url}teach.html?model=models/article.safetensors`)
+    await studio.ready()
+    await studio.unfold('how')
+    assert.match(await studio.page.locator('#base option:checked').textContent(), /From the address: http.*article\.safetensors/)
+    const own = readFileSync(join(WWW, 'models/article.safetensors'))
+    await studio.give('drop', 'mine.safetensors', 'application/octet-stream', own)
+    await studio.page.waitForFunction(() => document.querySelector('#base option:checked').textContent === 'mine.safetensors')
+    await studio.rename('Class 1', 'red')
+    await studio.rename('Class 2', 'blue')
+    await studio.add('red', files(8, [180, 20, 30]))
+    await studio.add('blue', files(8, [20, 40, 180]))
+    await studio.train()
+    const download = studio.page.waitForEvent('download')
+    await studio.page.locator('#save-model').click()
+    const trained = readFileSync(await (await download).path())
+    assert.match(trained.toString('latin1', 8, 4096), /conv2d_1.*dense_1/s)
+    await studio.close()
   })
 
   test('a zip that is none, or holds no pictures, says so', async () => {

@@ -23,6 +23,7 @@ const AT_A_TIME = 16
  * @property {(id: number) => void} open a picture is to be looked at
  * @property {(file: File) => void} look a file is to be looked at
  * @property {(file: File) => void} useBase a model file came
+ * @property {(file: File) => Promise<boolean>} adopt a project's network came; whether it is this project's
  * @property {() => unknown} onAdded
  * @property {(thrown: unknown) => void} onError
  */
@@ -151,14 +152,14 @@ export class CollectPanel {
 
   /** @param {File} file */
   async openZip(file) {
-    const { project, useBase } = this.#parts
+    const { project, useBase, adopt } = this.#parts
     const { unpack } = await import('./archive.js')
     const { pictures, count, classes, model } = await unpack(file)
     if (!count && !model)
       throw new ConvletError('file', `${file.name}: expected pictures in folders, one folder a class, and found none.`)
     for (const name of classes) await project.classNamed(name)
     await this.#add(pictures, count, (folder) => folder, undefined)
-    if (model) useBase(model)
+    if (model && !(await adopt(model))) useBase(model)
   }
 
   /**

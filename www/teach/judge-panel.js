@@ -76,7 +76,12 @@ export class JudgePanel {
     if (!result) return
     const { labels, verdict } = result
     const right = verdict.pictures.filter(({ truth, said }) => truth === said).length
-    const pictures = verdict.heldOut ? 'pictures that it was not trained on' : 'the very pictures that it was trained on'
+    const pictures =
+      verdict.heldOut === undefined
+        ? 'the pictures here; the file does not tell which of them it was trained on'
+        : verdict.heldOut
+          ? 'pictures that it was not trained on'
+          : 'the very pictures that it was trained on'
     this.#headline.textContent = `Right on ${whole(right)} of ${whole(verdict.pictures.length)} ${pictures}.`
     this.#showMatrix(labels, verdict)
     this.#showFigures(labels, verdict)

@@ -79,6 +79,7 @@ async function start() {
     open,
     look: (file) => look(file, file.name || 'The pasted picture'),
     useBase,
+    adopt: (file) => training.adopt(file),
     onAdded: () => keep.persist(),
     onError,
   })

@@ -26,7 +26,7 @@ import { Trainer } from '../client/trainer.js'
  * @property {number[][]} confusion rows: what it is, columns: what the network says
  * @property {{ precision?: number, recall?: number }[]} perClass
  * @property {{ id: number, truth: number, said: number, confidence: number }[]} pictures
- * @property {boolean} heldOut whether these pictures were kept out of the training
+ * @property {boolean} [heldOut] whether these pictures were kept out of the training, if that is known
  *
  * @typedef {{ model: Blob, labels: string[], history: Logs[], verdict: Verdict }} Result
  */
@@ -215,6 +215,35 @@ export class Training extends EventTarget {
     this.result = result
   }
 
+  /**
+   * Takes a trained network from a file, and judges it on the project's pictures, if it knows all of their classes.
+   *
+   * @param {Blob} model
+   * @returns {Promise<boolean>} whether it does
+   */
+  async adopt(model) {
+    const classifier = await Classifier.load(model, { deterministic: true })
+    const { labels } = classifier
+    const classes = this.#project.trainable
+    if (this.isBusy || !classes.length || !classes.every(({ name }) => labels.includes(name))) {
+      await classifier.dispose()
+      return false
+    }
+    this.#become('judging')
+    try {
+      const verdict = await judged(classifier, this.#project)
+      const result = { model, labels: [...labels], history: [], verdict }
+      await this.#store.set('result', result)
+      await this.#classifier?.dispose()
+      this.#classifier = classifier
+      this.result = result
+      this.history = []
+    } finally {
+      this.#become('idle')
+    }
+    return true
+  }
+
   pause() {
     this.#trainer?.pause()
     this.#become('paused')
@@ -239,4 +268,35 @@ export class Training extends EventTarget {
     this.state = state
     this.dispatchEvent(new Event('state'))
   }
+}
+
+/**
+ * What a network says of all pictures there are.
+ *
+ * @param {Classifier} classifier
+ * @param {Project} project
+ * @returns {Promise<Verdict>}
+ */
+async function judged(classifier, project) {
+  const { labels } = classifier
+  const confusion = labels.map(() => labels.map(() => 0))
+  /** @type {Verdict['pictures']} */
+  const pictures = []
+  for (const { name, pictures: ids } of project.trainable) {
+    const truth = labels.indexOf(name)
+    for (const id of ids) {
+      const blob = await project.blob(id)
+      if (!blob) continue
+      const [best] = await classifier.classify(blob)
+      const said = labels.indexOf(best.label)
+      confusion[truth][said]++
+      pictures.push({ id, truth, said, confidence: best.confidence })
+    }
+  }
+  const share = (/** @type {number} */ right, /** @type {number} */ of) => (of ? right / of : undefined)
+  const perClass = confusion.map((row, label) => ({
+    precision: share(row[label], confusion.reduce((sum, other) => sum + other[label], 0)),
+    recall: share(row[label], row.reduce((sum, count) => sum + count, 0)),
+  }))
+  return { confusion, perClass, pictures }
 }
