@@ -313,9 +313,7 @@ impl Transfer {
     pub fn to_classifier(&self) -> Result<Classifier> {
         let run = self.running()?;
         let mut model = self.fresh(&run.recipe)?;
-        let parts = run.trunk.iter().flat_map(|trunk| trunk.parameters());
-        let parts = parts.chain(run.model.parameters());
-        for (own, from) in model.parameters_mut().iter_mut().zip(parts) {
+        for (own, from) in model.parameters_mut().iter_mut().zip(run.parameters()) {
             own.value.clone_from(&from.value);
         }
         let figures = |figure: fn(&Logs) -> Option<f32>| -> Value {
@@ -333,5 +331,21 @@ impl Transfer {
             },
         };
         Classifier::new(model, self.labels.clone(), self.input.clone(), training)
+    }
+
+    /// As [`Self::to_classifier`], with the gradients that the last step left: to be looked into. What is frozen has none.
+    pub fn snapshot(&self) -> Result<Classifier> {
+        let mut snapshot = self.to_classifier()?;
+        let parts = self.running()?.parameters();
+        for (own, from) in snapshot.model.parameters_mut().iter_mut().zip(parts) {
+            own.gradient.clone_from(&from.gradient);
+        }
+        Ok(snapshot)
+    }
+
+    /// The network as the training began with it.
+    pub fn beginning(&self) -> Result<Classifier> {
+        let model = self.fresh(&self.running()?.recipe)?;
+        Classifier::new(model, self.labels.clone(), self.input.clone(), Map::new())
     }
 }

@@ -6,9 +6,9 @@ use convlet::augment::Augment;
 use convlet::classifier::Classifier;
 use convlet::error::ErrorKind;
 use convlet::image::Input;
-use convlet::model::Model;
+use convlet::model::{Mode, Model};
 use convlet::rng::Rng;
-use convlet::transfer::{Depth, Event, Recipe, Transfer};
+use convlet::transfer::{Depth, Event, Rate, Recipe, Transfer};
 use serde_json::{Map, json};
 
 /// A small network with a way around, normalization and dropout, whose statistics are not those of a fresh one.
@@ -275,6 +275,46 @@ fn the_last_layer_reads_all_places_where_it_read_their_mean() {
     assert_eq!(parameters(12, Depth::Whole), conv + 8 * 3 + 3);
     // 24 x 24 x 8 would be too much.
     assert_eq!(parameters(24, Depth::Head), conv + 8 * 3 + 3);
+}
+
+#[test]
+fn a_look_inside_shows_the_step_just_taken_and_changes_nothing() {
+    for depth in [Depth::Head, Depth::Whole, Depth::Scratch] {
+        let recipe = Recipe { weight_decay: 0.0, schedule: Rate::Constant, ..recipe(depth) };
+        let mut undisturbed = filled(8);
+        undisturbed.begin(recipe.clone()).unwrap();
+        run(&mut undisturbed);
+
+        let mut transfer = filled(8);
+        transfer.begin(recipe).unwrap();
+        let beginning = transfer.beginning().unwrap();
+        let first = transfer.snapshot().unwrap();
+        for (before, now) in beginning.model.parameters().iter().zip(first.model.parameters()) {
+            assert_eq!(before.value, now.value, "{depth:?}: {} before any step", before.name);
+        }
+        while !matches!(transfer.advance().unwrap(), Event::Step(_)) {}
+        let mut snapshot = transfer.snapshot().unwrap();
+        let mut learning = 0;
+        for (before, now) in beginning.model.parameters().iter().zip(snapshot.model.parameters()) {
+            for ((before, after), gradient) in
+                before.value.iter().zip(&now.value).zip(&now.gradient)
+            {
+                // Adam's first step goes against the gradient, however small that is.
+                if gradient.abs() > 1e-4 {
+                    assert!((after - before) * gradient < 0.0, "{depth:?}: {}", now.name);
+                    learning += 1;
+                }
+            }
+            let is_frozen = depth == Depth::Head && !now.name.starts_with("dense/");
+            assert!(!is_frozen || now.gradient.iter().all(|&g| g == 0.0), "{}", now.name);
+        }
+        assert!(learning > 20, "{depth:?}: {learning} weights have a gradient");
+        snapshot.model.input_mut(1, Mode::Inspection).unwrap().fill(0.5);
+        snapshot.model.forward(1, Mode::Inspection);
+        snapshot.model.saliency(1).unwrap();
+        run(&mut transfer);
+        assert_eq!(bits(&transfer), bits(&undisturbed), "{depth:?}");
+    }
 }
 
 #[test]

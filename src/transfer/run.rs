@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::samples::{FNV, Part, Sample, hash};
 use super::{Depth, Event, Recipe, Transfer, surgery};
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::layer::Parameter;
 use crate::model::{Mode, Model};
 use crate::train::{Logs, Trainer};
 
@@ -23,6 +24,14 @@ pub(super) struct Run {
     pub(super) training: Vec<usize>,
     pub(super) validation: Vec<usize>,
     pub(super) done: bool,
+}
+
+impl Run {
+    /// The whole network's, in its own order.
+    pub(super) fn parameters(&self) -> impl Iterator<Item = &Parameter> {
+        let frozen = self.trunk.iter().flat_map(|trunk| trunk.parameters());
+        frozen.chain(self.model.parameters())
+    }
 }
 
 impl Transfer {

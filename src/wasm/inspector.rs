@@ -35,12 +35,17 @@ impl Network {
         output.unwrap_or_default().to_vec()
     }
 
-    /// A layer's weights one after the other, or the gradients that the last training step left for them.
+    /// A layer's weights one after the other, or the gradients that the last training step left for them: 0 where it
+    /// left none.
     #[wasm_bindgen(js_name = layerWeights)]
     pub fn layer_weights(&self, layer: usize, gradients: bool) -> Vec<f32> {
-        let model = &self.classifier.model;
-        let own = model.layer_parameters(layer).iter();
-        own.flat_map(|p| if gradients { &p.gradient } else { &p.value }).copied().collect()
+        let mut numbers = Vec::new();
+        for parameter in self.classifier.model.layer_parameters(layer) {
+            let end = numbers.len() + parameter.value.len();
+            numbers.extend(if gradients { &parameter.gradient } else { &parameter.value });
+            numbers.resize(end, 0.0);
+        }
+        numbers
     }
 
     /// How number `index` of layer `layer`'s output came about: the rule (0 sum, 1 largest, 2 mean), bias, total, output

@@ -47,7 +47,7 @@ impl Network {
         Ok(Self::new(built(json, seed)?))
     }
 
-    fn new(classifier: Classifier) -> Self {
+    pub(super) fn new(classifier: Classifier) -> Self {
         Self { classifier, optimizer: Optimizer::adam(LEARNING_RATE), rgba: Pixels::default() }
     }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::{Pixels, Thrown, to_js};
+use super::{Network, Pixels, Thrown, to_js};
 use crate::error::{Error, ErrorKind};
 use crate::train::{Logs, Progress};
 use crate::transfer::{Confusion, Depth, Event, Recipe, Transfer};
@@ -227,6 +227,16 @@ impl Trainer {
     ) -> Thrown<Vec<f32>> {
         let augment = serde_wasm_bindgen::from_value(augment).map_err(wrong("augment"))?;
         Ok(self.transfer.preview(&self.rgba.0, [width, height], &augment, seed, count)?)
+    }
+
+    /// The network as it is now, to be looked into, with the gradients that the last step left.
+    pub fn snapshot(&self) -> Thrown<Network> {
+        Ok(Network::new(self.transfer.snapshot()?))
+    }
+
+    /// The network as the training began with it.
+    pub fn beginning(&self) -> Thrown<Network> {
+        Ok(Network::new(self.transfer.beginning()?))
     }
 
     /// The model file, with the weights as they are now.
