@@ -107,7 +107,11 @@ export class Engine {
    */
   async open(bytes, name, options) {
     const handle = this.newHandle()
-    const description = await this.call('open', { handle, bytes, name }, options)
+    const description = await this.call('open', { handle, bytes, name }, options).catch((thrown) => {
+      // Where the caller gave up, the worker may open it all the same.
+      if (options?.signal?.aborted) this.call('close', { handle }).catch(() => {})
+      throw thrown
+    })
     this.keep(handle, { replay: () => [['open', { handle, bytes, name }]] })
     return { handle, description }
   }

@@ -108,7 +108,11 @@ export class Trainer {
     engine.warmUp()
     const { validationSplit = VALIDATION_SPLIT } = options
     const opening = { handle: engine.newHandle(), labels: [...labels], validationSplit, ...(await opened(base, signal)) }
-    const facts = await engine.call('openTrainer', opening, { signal })
+    const facts = await engine.call('openTrainer', opening, { signal }).catch((thrown) => {
+      // Where the caller gave up, the worker may open it all the same.
+      if (signal?.aborted) engine.call('closeTrainer', { handle: opening.handle }).catch(() => {})
+      throw thrown
+    })
     return new Trainer(engine, opening, facts, depth, options)
   }
 
