@@ -1,5 +1,5 @@
-import { ConvletError } from '../client/errors.js'
-import { pictureOf } from '../client/pixels.js'
+import { ConvletError } from './errors.js'
+import { pictureOf } from './pixels.js'
 
 /** Pixels of the longer side that are kept: more than any network here looks at, and some 10 kB a picture. */
 const LONGEST_SIDE = 256

@@ -1,3 +1,4 @@
+import { watchHold } from '../elements/support/hold.js'
 import { make } from '../page/dom.js'
 import { whole } from '../page/format.js'
 import { Gallery } from './gallery.js'
@@ -115,19 +116,7 @@ export class ClassCard {
       button.classList.remove('recording')
       button.textContent = 'Hold to record'
     }
-    button.addEventListener('pointerdown', (event) => {
-      if (event.button !== 0) return
-      button.setPointerCapture(event.pointerId)
-      begin()
-    })
-    // A long press means recording here, nothing else.
-    button.addEventListener('contextmenu', (event) => event.preventDefault())
-    for (const name of ['pointerup', 'pointercancel', 'blur', 'keyup']) button.addEventListener(name, end)
-    button.addEventListener('keydown', (event) => {
-      if (event.key !== ' ' && event.key !== 'Enter') return
-      event.preventDefault()
-      if (!event.repeat) begin()
-    })
+    watchHold(button, begin, end)
   }
 
   #filesButton() {

@@ -1,10 +1,10 @@
 import { ConvletError } from '../client/errors.js'
+import { shrink } from '../client/shrink.js'
 import { isModel } from '../page/intake.js'
 import { byId, make } from '../page/dom.js'
 import { whole } from '../page/format.js'
 import { ClassCard } from './class-card.js'
 import { fromPicker, isPicture, isZip, takeFiles } from './intake.js'
-import { shrink } from './shrink.js'
 
 /** @import { ClassActions } from './class-card.js' */
 /** @import { Arrival } from './intake.js' */

@@ -1,4 +1,4 @@
-import { shrink } from './shrink.js'
+import { shrink } from '../client/shrink.js'
 
 /** @import { CameraPanel } from './camera-panel.js' */
 /** @import { Project } from './project.js' */

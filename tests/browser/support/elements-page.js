@@ -51,7 +51,7 @@ export async function openElements(browser, server, names, options) {
       for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value)
       element.id ||= `element${document.querySelectorAll('main > *').length}`
       const events = (globalThis.events[element.id] = [])
-      for (const type of ['load', 'progress', 'classify', 'error', 'step', 'output'])
+      for (const type of ['load', 'progress', 'classify', 'error', 'step', 'output', 'picture', 'epoch', 'train'])
         element.addEventListener(type, ({ detail }) => {
           const { name, code, message } = detail ?? {}
           events.push({ type, detail: detail instanceof Error ? { name, code, message } : detail })

@@ -11,7 +11,7 @@ import { button, make } from './dom.js'
 /** A button that turns the camera on and off, and the video that shows it. */
 export class CameraControl {
   video = make('video', 'video')
-  button = button('Use the camera', () => (this.isOpen ? this.close() : this.#open()), 'camera')
+  button = button('Use the camera', () => (this.isOpen ? this.close() : this.open()), 'camera')
   /** @type {Camera | undefined} */
   #camera
   /** Ends the wait for a camera that is asked for. @type {AbortController | undefined} */
@@ -31,7 +31,8 @@ export class CameraControl {
     return this.#camera !== undefined
   }
 
-  async #open() {
+  /** Asks for the camera. */
+  async open() {
     this.#asking?.abort()
     const { signal } = (this.#asking = new AbortController())
     this.button.textContent = 'Waiting for the camera …'
