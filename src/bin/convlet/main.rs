@@ -1,5 +1,7 @@
 //! The native command: trains a network on folders of pictures, and uses what it made.
 
+#![forbid(unsafe_code)]
+
 mod calibrate;
 mod convert;
 mod data;
