@@ -156,6 +156,18 @@ fn bad_arguments_are_errors() {
 }
 
 #[test]
+fn a_batch_may_be_larger_than_the_data() {
+    let train = |batch_size| {
+        let mut model = model(1);
+        let options = FitOptions { batch_size, epochs: 2, ..options() };
+        let optimizer = Optimizer::adam(0.01);
+        fit(&mut model, optimizer, &Stripes(6), None, options, |_, _| Flow::Continue).unwrap();
+        weights(&model)
+    };
+    assert_eq!(train(usize::MAX), train(6));
+}
+
+#[test]
 fn frozen_layers_stay_and_the_others_learn() {
     let mut model = model(1);
     model.set_trainable("conv2d", false).unwrap();
@@ -324,4 +336,12 @@ fn a_resumed_training_ends_in_the_same_weights() {
         resume(&saved, &mut Model::new(graph(), 1).unwrap(), "recipe").unwrap_err().kind(),
         ErrorKind::File
     );
+    // An epoch that is further than there are examples.
+    let text = b"[0,0,0]";
+    let at = saved.windows(text.len()).position(|part| part == text).unwrap();
+    saved[at + 5] = b'9';
+    let mut model = model(1);
+    let mut trainer = resume(&saved, &mut model, "recipe").unwrap();
+    let error = trainer.step(&mut model, &Stripes(8)).unwrap_err();
+    assert_eq!(error.to_string(), "fit: expected to go on among 8 examples, got 9 done");
 }

@@ -95,7 +95,7 @@ struct UnderWay {
 
 impl UnderWay {
     fn load_next(&mut self, data: &dyn Dataset, options: &FitOptions) {
-        let end = (self.loaded + options.batch_size).min(self.order.len());
+        let end = self.loaded.saturating_add(options.batch_size).min(self.order.len());
         let indices = &self.order[self.loaded..end];
         self.next.load(data, indices, Some(&self.rng.fork(1)));
         if options.mix_up > 0.0 {
@@ -271,6 +271,9 @@ impl Trainer {
         let empty = || Batch::new(model.input_len(), model.output_len());
         let tally = std::mem::take(&mut self.interrupted);
         let (loaded, current, next) = (tally.count, empty(), empty());
+        if loaded > order.len() {
+            bail!(Data, "fit: expected to go on among {} examples, got {loaded} done", order.len());
+        }
         let mut epoch = UnderWay { order, loaded, current, next, rng, tally };
         epoch.load_next(data, &self.options);
         std::mem::swap(&mut epoch.current, &mut epoch.next);
