@@ -17,7 +17,8 @@
 //!
 //! A file chooses neither code nor addresses. Whatever it holds, reading it ends in a [`ModelFile`] or an error, in time
 //! linear in its size and in memory of at most [`MAX_FILE`] bytes beyond the file itself (twice that for F16 weights),
-//! and the header's JSON. The caps are the constants of this module and of [`crate::architecture`].
+//! and the header's JSON. The caps are the constants of this module and of [`crate::architecture`]; what a network may cost,
+//! those of [`crate::model`].
 
 pub(crate) mod container;
 mod metadata;

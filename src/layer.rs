@@ -58,6 +58,11 @@ pub trait Layer: Any + Send + Sync {
     /// The shape of one sample's output for these inputs, or why they do not fit.
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>>;
 
+    /// How many numbers of these (checked) inputs one number of the output is made of: what the layer costs.
+    fn terms(&self, inputs: &[Vec<usize>]) -> usize {
+        inputs.len()
+    }
+
     /// The weights this layer has for these (checked) inputs, in Keras's order.
     fn weights(&self, _inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         Vec::new()

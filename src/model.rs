@@ -27,10 +27,16 @@ pub use arithmetic::{Arithmetic, Rule, Term};
 use plan::Plan;
 pub use summary::LayerSummary;
 
-/// Weights of a model in all: a larger one is refused before anything is allocated (4 bytes each, 1 GiB).
-const MAX_PARAMETERS: usize = 1 << 28;
-/// Floats that one sample may take in all layers together.
-const MAX_ACTIVATIONS: usize = 1 << 28;
+/// The most weights of a network. A larger one is refused before anything is allocated, as is one beyond the caps below.
+pub const MAX_PARAMETERS: usize = 1 << 28;
+/// The most numbers that one sample may take, its input and all layers' outputs together.
+pub const MAX_ACTIVATIONS: usize = 1 << 28;
+/// The most multiplications with additions that a sample may take, or comparisons or additions where a layer has those
+/// instead: twice what the largest networks take that people show photographs to, a minute in a browser.
+pub const MAX_OPERATIONS: u64 = 1 << 36;
+/// The most bytes that a network may take for good: weights, gradients and the buffers for one batch. As many as
+/// WebAssembly can address.
+pub const MAX_MEMORY: u64 = 1 << 32;
 
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +101,7 @@ impl Model {
             let specs = node.layer.weights(&node.input_shapes);
             let parameters = &mut model.parameters[node.parameters.clone()];
             for (i, (spec, parameter)) in specs.iter().zip(parameters).enumerate() {
-                parameter.value = vec![0.0; spec.shape.iter().product()];
+                parameter.value = zeros(product(&spec.shape))?;
                 let mut rng = rng.fork((index * 16 + i) as u64);
                 spec.initializer.fill(&spec.shape, &mut rng, &mut parameter.value);
             }
@@ -156,7 +162,7 @@ impl Model {
     fn without_weights(architecture: Architecture, seed: u64) -> Result<Self> {
         let mut nodes: Vec<Node> = Vec::new();
         let mut parameters = Vec::new();
-        let (mut weights, mut activations) = (0_usize, 0_usize);
+        let (mut weights, mut activations) = (0_usize, product(&architecture.input_shape));
         for spec in &architecture.layers {
             let place = format!("layer {:?} ({})", spec.name, spec.class_name);
             let layer = layer::from_config(&spec.class_name, &spec.config)
@@ -206,6 +212,14 @@ impl Model {
         }
         if nodes.is_empty() {
             bail!(Architecture, "expected at least one layer, got none");
+        }
+        let (operations, bytes) = plan::cost(&nodes, architecture.input_shape, &parameters)?;
+        if operations > MAX_OPERATIONS || bytes > MAX_MEMORY {
+            bail!(
+                Architecture,
+                "expected a network of at most {MAX_OPERATIONS} multiplications and {MAX_MEMORY} bytes of memory a \
+                 picture, got {operations} and {bytes}"
+            );
         }
         let activation = nodes.last().map_or(Activation::Linear, |last| activation(&last.layer));
         let (plans, rng) = ([None, None, None], Rng::new(seed).fork(u64::MAX));
@@ -285,7 +299,7 @@ impl Model {
 
     /// Where the next batch of `n` samples goes: (n, H, W, C), to be overwritten. Allocates when `n` grows.
     pub fn input_mut(&mut self, n: usize, mode: Mode) -> Result<&mut [f32]> {
-        let len = n * self.input_len();
+        let input_len = self.input_len();
         let slot = &mut self.plans[mode as usize];
         if slot.as_ref().is_none_or(|plan| plan.capacity() < n) {
             *slot = None;
@@ -294,7 +308,7 @@ impl Model {
             *slot = Some(Plan::new(&self.nodes, shape, &mut self.parameters, n, mode, kept)?);
         }
         match slot {
-            Some(plan) => Ok(&mut plan.input_mut()[..len]),
+            Some(plan) => Ok(&mut plan.input_mut()[..n * input_len]),
             None => unreachable!("planned above"),
         }
     }
@@ -430,6 +444,19 @@ fn activation(layer: &Arc<dyn Layer>) -> Activation {
     let last = last.map_or_else(|| layer.clone(), |(last, _)| last);
     let last: &dyn Any = last.as_ref();
     last.downcast_ref::<ActivationLayer>().map_or(Activation::Linear, |last| last.activation)
+}
+
+/// As many zeros, or an error where memory runs out: in a browser it would be a trap.
+fn zeros<T: Clone + Default>(len: usize) -> Result<Vec<T>> {
+    let mut zeros = Vec::new();
+    if zeros.try_reserve_exact(len).is_err() {
+        bail!(
+            Argument,
+            "expected memory for {len} numbers, got none: a smaller network or batch may fit"
+        );
+    }
+    zeros.resize(len, T::default());
+    Ok(zeros)
 }
 
 #[inline(never)]

@@ -2,8 +2,10 @@
 //! why not, without a panic and without a network that would take gigabytes.
 #![cfg(feature = "cli")]
 
+use convlet::architecture::{Architecture, LayerInput, LayerSpec};
 use convlet::classifier::Classifier;
 use convlet::error::{ErrorKind, Result};
+use convlet::model::{Mode, Model};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -83,6 +85,123 @@ fn a_network_that_cannot_be_built_is_named() {
     }
     let unknown = changed(|model| model["config"]["layers"][1]["class_name"] = json!("Conv3D"));
     assert!(classify(&unknown).unwrap_err().to_string().contains("Conv3D"));
+}
+
+#[test]
+fn a_network_that_costs_hours_or_gigabytes_is_refused() {
+    let sized = |h: u64, c: u64, layer: usize, key: &str, value: Value| {
+        changed(|model| {
+            let layers = &mut model["config"]["layers"];
+            layers[0]["config"]["batch_shape"] = json!([null, h, h, c]);
+            layers[layer]["config"]["padding"] = json!("same");
+            layers[layer]["config"][key] = value;
+        })
+    };
+    for (file, kind, expected) in [
+        (
+            sized(4096, 3, 1, "kernel_size", json!([255, 255])),
+            ErrorKind::Architecture,
+            "at most 68719476736 multiplications and 4294967296 bytes",
+        ),
+        (
+            sized(14, 3, 1, "kernel_size", json!([5000, 1])),
+            ErrorKind::Shape,
+            "a window of at most 4096 a side",
+        ),
+        (
+            sized(4096, 64, 1, "kernel_size", json!([3, 3])),
+            ErrorKind::Shape,
+            "at most 536870912 numbers in the bordered image",
+        ),
+        (
+            sized(64, 3, 1, "filters", json!(1 << 20)),
+            ErrorKind::Shape,
+            "at most 536870912 numbers in the bordered image",
+        ),
+        (
+            sized(4096, 4096, 0, "name", json!("input")),
+            ErrorKind::Shape,
+            "at most 536870912 numbers in the bordered image",
+        ),
+        (
+            sized(2048, 3, 1, "kernel_size", json!([2048, 2048])),
+            ErrorKind::Shape,
+            "expected kernels of at most 536870912 numbers",
+        ),
+        (
+            sized(14, 3, 2, "pool_size", json!([65536, 65536])),
+            ErrorKind::Architecture,
+            "at most 255 places",
+        ),
+    ] {
+        let error = classify(&file).expect_err(expected);
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(expected), "expected {expected:?} in \"{error}\"");
+    }
+}
+
+fn model(side: usize, channels: usize, layers: Vec<LayerSpec>) -> Result<Model> {
+    Model::new(Architecture::sequential([side, side, channels], layers)?, 1)
+}
+
+#[test]
+fn costs_are_counted_over_all_layers_and_buffers() {
+    let pool = |size| {
+        let config = json!({"pool_size": size, "strides": 1, "padding": "same"});
+        LayerSpec::new("AveragePooling2D", config)
+    };
+    let separable = json!({"filters": 4096, "kernel_size": 1});
+    // Alike in what each layer takes, and too many.
+    let branch = |i| {
+        LayerSpec::new(
+            "Conv2D",
+            json!({"filters": 1, "kernel_size": 1024, "name": format!("c{i}")}),
+        )
+        .with_inputs(&[LayerInput::Model])
+    };
+    let sum = |count| {
+        let all: Vec<_> = (0..count).map(LayerInput::Layer).collect();
+        LayerSpec::new("Add", json!({})).with_inputs(&all)
+    };
+    let branches = |count| {
+        let layers = (0..count).map(branch).chain([sum(count)]).collect();
+        Model::new(Architecture::new("branches", [1024, 1024, 3], layers)?, 1)
+    };
+    let whole = LayerSpec::new("GlobalAveragePooling2D", json!({}));
+    for (refused, expected) in [
+        (model(2048, 3, vec![pool(100)]), "got 125829120000 and"),
+        (
+            model(64, 4096, vec![LayerSpec::new("SeparableConv2D", separable)]),
+            "got 68736253952 and",
+        ),
+        (
+            model(4096, 4096, vec![whole]),
+            "268435456 activations in the network, got 0 and 68719480832",
+        ),
+        (branches(30), "and 4294967296 bytes of memory a picture, got 94371870 and "),
+    ] {
+        let error = refused.expect_err(expected);
+        assert_eq!(error.kind(), ErrorKind::Architecture, "{error}");
+        assert!(error.to_string().contains(expected), "expected {expected:?} in \"{error}\"");
+    }
+    assert!(branches(2).is_ok() && model(2048, 3, vec![pool(10)]).is_ok());
+    for side in [64, 128, 512] {
+        let article = Architecture { input_shape: [side, side, 3], ..Architecture::article() };
+        Model::new(article, 1).unwrap();
+    }
+}
+
+#[test]
+fn a_batch_that_takes_gigabytes_is_refused() {
+    let mut model = Model::new(Architecture::article(), 1).unwrap();
+    for mode in [Mode::Inference, Mode::Training, Mode::Inspection] {
+        for n in [100_000, usize::MAX] {
+            let error = model.input_mut(n, mode).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Argument);
+            assert!(error.to_string().starts_with(&format!("a batch of {n}: expected")), "{error}");
+        }
+        assert_eq!(model.input_mut(2, mode).unwrap().len(), 2 * 64 * 64 * 3);
+    }
 }
 
 #[test]

@@ -8,11 +8,11 @@ use super::Window;
 /// (benches `conv2d_forward`, `conv2d_backward_kernel`).
 const BAND: usize = 4096;
 
-/// Output rows that are worked on at a time.
+/// Output rows that are worked on at a time, of those that there are.
 pub fn band_rows(s: &Window) -> usize {
     let per_row = s.sh * s.w * s.c;
     let first = s.kh.saturating_sub(s.sh) * s.w * s.c;
-    (BAND.saturating_sub(first) / per_row.max(1)).max(1)
+    (BAND.saturating_sub(first) / per_row.max(1)).clamp(1, s.oh.max(1))
 }
 
 /// Where the rows of a band stand: in the image itself, or copied and bordered in scratch.

@@ -56,6 +56,10 @@ impl Layer for AveragePooling2D {
         pooling_shape(inputs, self.pool_size, self.strides, self.padding)
     }
 
+    fn terms(&self, _inputs: &[Vec<usize>]) -> usize {
+        self.pool_size.iter().product()
+    }
+
     fn forward(&self, pass: Forward) {
         let s = self.window(pass.shapes, pass.n);
         average_pool_forward(&s, pass.inputs.get(0), pass.output);

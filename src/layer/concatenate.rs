@@ -38,7 +38,7 @@ impl Layer for Concatenate {
             [first, others @ ..] if !others.is_empty() && others.iter().all(|s| fits(s, first)) => {
                 let mut shape = first.clone();
                 let last = shape.len() - 1;
-                shape[last] = inputs.iter().map(|shape| shape[last]).sum();
+                shape[last] = inputs.iter().fold(0, |sum, shape| sum.saturating_add(shape[last]));
                 Ok(shape)
             }
             _ => bail!(

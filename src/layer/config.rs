@@ -277,6 +277,12 @@ pub fn image_shape(inputs: &[Vec<usize>]) -> Result<[usize; 3]> {
     }
 }
 
+/// The longest side of a window.
+const MAX_WINDOW: usize = 4096;
+/// The most floats of an image with its border, or of a kernel as it is packed: no length derived from them then
+/// overflows, though an address has 32 bits in a browser.
+pub(super) const MAX_FLOATS: u64 = 1 << 29;
+
 /// Places `kernel`-sized windows `strides` apart over images of `shape`; `n` is 0.
 pub fn window(
     shape: [usize; 3],
@@ -299,6 +305,14 @@ pub fn window(
     let (oh, ow) = (along(h, kh, sh), along(w, kw, sw));
     if oh == 0 || ow == 0 {
         bail!(Shape, "a window of {kh} x {kw} does not fit into an input of {h} x {w}");
+    }
+    let bordered = ((h + kh) as u64 * (w + kw) as u64).saturating_mul(c.max(oc) as u64);
+    if kh.max(kw) > MAX_WINDOW || bordered > MAX_FLOATS {
+        bail!(
+            Shape,
+            "expected a window of at most {MAX_WINDOW} a side and at most {MAX_FLOATS} numbers in the bordered image, \
+             got {kh} x {kw} over {h} x {w} of {c} channels to {oc}"
+        );
     }
     let (top, left) = (before(h, oh, kh, sh), before(w, ow, kw, sw));
     Ok(Window { n: 0, h, w, c, oh, ow, oc, kh, kw, sh, sw, top, left })

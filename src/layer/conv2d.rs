@@ -10,10 +10,11 @@ use super::{
     Backward, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State, Traits, WeightSpec,
     fuse_activation, kernel_and_bias, split_activation,
 };
-use crate::error::Result;
+use crate::error::{Result, bail};
 use crate::json::object;
 use crate::kernel::activation::{Activation, activation_backward};
-use crate::kernel::{Clamp, OutputGradient, Window, conv2d};
+use crate::kernel::gemm::V;
+use crate::kernel::{Clamp, OutputGradient, Window, conv2d, lanes};
 
 /// Slides `filters` kernels over the image:
 /// `out[y, x, o] = activation(bias[o] + sum over (i, j, c) of in[y*sh + i, x*sw + j, c] * kernel[i, j, c, o])`.
@@ -124,7 +125,25 @@ impl Layer for Conv2D {
             self.strides,
             self.padding,
         )?;
+        // Both ways round, channels are padded to whole panels of vectors.
+        let padded = |channels: usize| (channels + V * lanes::MAX) as u64;
+        let packed = (s.kh * s.kw) as u64 * padded(s.c).saturating_mul(padded(s.oc));
+        if packed > MAX_FLOATS {
+            bail!(
+                Shape,
+                "expected kernels of at most {MAX_FLOATS} numbers, got {} x {} x {} x {}",
+                s.kh,
+                s.kw,
+                s.c,
+                s.oc
+            );
+        }
         Ok(vec![s.oh, s.ow, s.oc])
+    }
+
+    fn terms(&self, inputs: &[Vec<usize>]) -> usize {
+        let [kh, kw] = self.kernel_size;
+        kh * kw * inputs[0][2]
     }
 
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {

@@ -86,6 +86,10 @@ impl Layer for Dense {
         }
     }
 
+    fn terms(&self, inputs: &[Vec<usize>]) -> usize {
+        inputs[0][0]
+    }
+
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         let shape = vec![inputs[0][0], self.units];
         kernel_and_bias(shape, self.kernel_initializer, self.units, self.use_bias)

@@ -98,6 +98,10 @@ impl Layer for DepthwiseConv2D {
         Ok(vec![s.oh, s.ow, s.oc])
     }
 
+    fn terms(&self, _inputs: &[Vec<usize>]) -> usize {
+        self.kernel_size.iter().product()
+    }
+
     fn weights(&self, inputs: &[Vec<usize>]) -> Vec<WeightSpec> {
         let [kh, kw] = self.kernel_size;
         let shape = vec![kh, kw, inputs[0][2], 1];

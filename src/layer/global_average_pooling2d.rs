@@ -45,6 +45,10 @@ impl Layer for GlobalAveragePooling2D {
         Ok(if self.keepdims { vec![1, 1, c] } else { vec![c] })
     }
 
+    fn terms(&self, inputs: &[Vec<usize>]) -> usize {
+        inputs[0][0] * inputs[0][1]
+    }
+
     fn forward(&self, pass: Forward) {
         let (places, c) = sizes(pass.shapes);
         global_average_pool_forward(pass.n, places, c, pass.inputs.get(0), pass.output);

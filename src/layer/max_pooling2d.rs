@@ -30,7 +30,7 @@ impl MaxPooling2D {
     /// Reads Keras's configuration.
     pub fn from_config(map: &Map<String, Value>) -> Result<Self> {
         let (pool_size, strides, padding) = pooling_config(map)?;
-        if pool_size[0] * pool_size[1] > 255 {
+        if pool_size[0].saturating_mul(pool_size[1]) > 255 {
             bail!(Architecture, "pool_size: expected at most 255 places, got {pool_size:?}");
         }
         Ok(Self { pool_size, strides, padding })
@@ -87,6 +87,10 @@ impl Layer for MaxPooling2D {
 
     fn output_shape(&self, inputs: &[Vec<usize>]) -> Result<Vec<usize>> {
         pooling_shape(inputs, self.pool_size, self.strides, self.padding)
+    }
+
+    fn terms(&self, _inputs: &[Vec<usize>]) -> usize {
+        self.pool_size.iter().product()
     }
 
     fn memory(&self, shapes: &Shapes) -> Memory {

@@ -6,17 +6,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Mode, Node, product};
-use crate::error::Result;
+use super::{MAX_MEMORY, Mode, Node, zeros};
+use crate::error::{Result, bail};
 use crate::kernel::elementwise::add_assign;
-use crate::layer::{Backward, Forward, Layer, Parameter, Shapes, State, Tensors};
+use crate::layer::{Backward, Forward, Layer, Memory, Parameter, Shapes, State, Tensors};
 use crate::rng::Rng;
 
 mod buffers;
 mod draft;
+mod sketch;
 
-use buffers::{assign_buffers, route_gradients};
-use draft::{Fold, Lowered, fuse, lowered};
+use draft::Fold;
+use sketch::Sketch;
+pub(super) use sketch::cost;
 
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -48,6 +50,7 @@ struct Operation {
     fold: Option<Fold>,
     inputs: Vec<usize>,
     output: usize,
+    memory: Memory,
     /// An in-place layer whose input others still need: it works on a copy.
     copies: bool,
     state: State,
@@ -134,65 +137,41 @@ impl Plan {
         n: usize,
         purpose: Purpose,
     ) -> Result<Self> {
-        let Purpose { mode, fused, input_gradient, kept } = purpose;
-        let Lowered { mut drafts, shapes, node_values } = lowered(nodes, input_shape, mode)?;
-        let kept: Vec<usize> = kept.iter().map(|&node| node_values[node]).collect();
-        if fused {
-            fuse(&mut drafts, &shapes, &kept, mode);
+        let mode = purpose.mode;
+        let sketch = Sketch::new(nodes, input_shape, parameters, n, purpose)?;
+        let bytes = sketch.bytes(parameters);
+        if bytes > MAX_MEMORY {
+            bail!(
+                Argument,
+                "a batch of {n}: expected a network that takes at most {MAX_MEMORY} bytes of memory, got {bytes}"
+            );
         }
-        let (assigned, buffers) = assign_buffers(&drafts, &shapes, &kept, mode);
-        let mut operations = Vec::with_capacity(drafts.len());
-        let mut scratch = 0;
-        let training = mode == Mode::Training;
-        for draft in drafts {
-            let shared = assigned[draft.inputs[0]] == assigned[draft.output];
-            let own = Shapes {
-                n,
-                inputs: draft.inputs.iter().map(|&value| shapes[value].clone()).collect(),
-                output: shapes[draft.output].clone(),
+        let Sketch { mut operations, buffers, gradients, scratch, input_gradient, kept, .. } =
+            sketch;
+        for Operation { memory, state, parameters: own, backward, .. } in &mut operations {
+            *state = State {
+                packed: zeros(memory.packed)?,
+                packed_backward: zeros(memory.packed_backward)?,
+                saved: zeros(memory.saved)?,
+                indices: zeros(memory.indices)?,
             };
-            let faster = draft.layer.for_inference(&own.inputs).filter(|_| mode == Mode::Inference);
-            let layer = faster.unwrap_or(draft.layer);
-            let memory = layer.memory(&own);
-            scratch = scratch.max(memory.scratch);
-            operations.push(Operation {
-                node: draft.node,
-                shapes: own,
-                parameters: draft.parameters,
-                fold: draft.fold,
-                inputs: draft.inputs,
-                output: draft.output,
-                copies: layer.traits().in_place && !shared,
-                layer,
-                state: State {
-                    packed: vec![0.0; memory.packed],
-                    saved: vec![0.0; if training { memory.saved } else { 0 }],
-                    indices: vec![0; if training { memory.indices } else { 0 }],
-                    packed_backward: Vec::new(),
-                },
-                backward: None,
-            });
+            if backward.is_some() {
+                for parameter in &mut parameters[own.clone()] {
+                    if parameter.gradient.len() != parameter.value.len() {
+                        parameter.gradient = zeros(parameter.value.len())?;
+                    }
+                }
+            }
         }
-        let mut gradients = Vec::new();
-        let mut last_gradient = None;
-        if training {
-            (gradients, last_gradient) =
-                route_gradients(&mut operations, &shapes, parameters, n, input_gradient);
-        }
-        for operation in &mut operations {
-            operation.inputs.iter_mut().for_each(|value| *value = assigned[*value]);
-            operation.output = assigned[operation.output];
-        }
-        let lasting = kept.iter().map(|&value| (assigned[value], product(&shapes[value])));
         Ok(Self {
             n,
             mode,
             operations,
-            kept: lasting.collect(),
-            buffers: buffers.buffers(n),
-            gradients,
-            scratch: vec![0.0; scratch],
-            input_gradient: last_gradient,
+            buffers: buffers.buffers(n)?,
+            gradients: gradients.buffers(n)?,
+            scratch: zeros(scratch)?,
+            input_gradient,
+            kept,
             watched: None,
             prepared: false,
         })

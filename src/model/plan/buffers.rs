@@ -1,8 +1,9 @@
 //! Which buffer holds which value, and which holds its gradient on the way back.
 
-use super::super::{Mode, product};
+use super::super::{Mode, product, zeros};
 use super::draft::{Draft, readers};
 use super::{Operation, Route, Target};
+use crate::error::Result;
 use crate::layer::Parameter;
 
 /// Buffers that are handed out and come back, by size.
@@ -31,8 +32,14 @@ impl Pool {
         self.free.push(id);
     }
 
-    pub fn buffers(&self, n: usize) -> Vec<Vec<f32>> {
-        self.sizes.iter().map(|size| vec![0.0; n * size]).collect()
+    /// Floats in all buffers, for one sample.
+    pub fn floats(&self) -> u64 {
+        self.sizes.iter().map(|&size| size as u64).sum()
+    }
+
+    /// The buffers themselves, for `n` samples.
+    pub fn buffers(&self, n: usize) -> Result<Vec<Vec<f32>>> {
+        self.sizes.iter().map(|size| zeros(n * size)).collect()
     }
 }
 
@@ -78,10 +85,9 @@ pub(super) fn assign_buffers(
 pub(super) fn route_gradients(
     operations: &mut [Operation],
     shapes: &[Vec<usize>],
-    parameters: &mut [Parameter],
-    n: usize,
+    parameters: &[Parameter],
     input_gradient: bool,
-) -> (Vec<Vec<f32>>, Option<usize>) {
+) -> (Pool, Option<usize>) {
     let mut needed = vec![false; shapes.len()];
     needed[0] = input_gradient;
     for operation in operations.iter() {
@@ -94,14 +100,11 @@ pub(super) fn route_gradients(
         buffer[last.output] = Some(pool.take(product(&shapes[last.output])));
     }
     for operation in operations.iter_mut().rev() {
+        // The transposed weights are for the input's gradient only.
+        let packed_backward = std::mem::take(&mut operation.memory.packed_backward);
         let Some(doutput) = buffer[operation.output].filter(|_| needed[operation.output]) else {
             continue;
         };
-        let memory = operation.layer.memory(&operation.shapes);
-        let state = &mut operation.state;
-        for parameter in &mut parameters[operation.parameters.clone()] {
-            parameter.gradient.resize(parameter.value.len(), 0.0);
-        }
         let in_place = operation.layer.traits().gradient_in_place;
         let mut handed_on = false;
         let mut lent = Vec::new();
@@ -127,9 +130,8 @@ pub(super) fn route_gradients(
                 }
             });
         }
-        // The transposed weights are for the input's gradient only.
         if dinputs.iter().any(|target| !matches!(target, Target::Unused)) {
-            state.packed_backward = vec![0.0; memory.packed_backward];
+            operation.memory.packed_backward = packed_backward;
         }
         lent.into_iter().for_each(|id| pool.give_back(id));
         if !handed_on {
@@ -138,5 +140,5 @@ pub(super) fn route_gradients(
         let taken = dinputs.iter().map(|_| Vec::new()).collect();
         operation.backward = Some(Route { doutput, dinputs, taken });
     }
-    (pool.buffers(n), buffer[0].filter(|_| input_gradient))
+    (pool, buffer[0].filter(|_| input_gradient))
 }

@@ -1,0 +1,134 @@
+//! A plan before anything is allocated: what it will take is known, and may be refused.
+
+use super::super::{MAX_MEMORY, Mode, Node, product};
+use super::buffers::{Pool, assign_buffers, route_gradients};
+use super::draft::{Lowered, fuse, lowered};
+use super::{Operation, Purpose};
+use crate::error::{Result, bail};
+use crate::layer::{Memory, Parameter, Shapes, State};
+
+/// Operations in order and how much memory they take, none of it allocated.
+pub(super) struct Sketch {
+    n: usize,
+    pub operations: Vec<Operation>,
+    pub buffers: Pool,
+    pub gradients: Pool,
+    pub scratch: usize,
+    /// The gradient buffer of the input, where one is kept.
+    pub input_gradient: Option<usize>,
+    /// The buffers, and their lengths for one sample, of the outputs that stay.
+    pub kept: Vec<(usize, usize)>,
+}
+
+impl Sketch {
+    pub fn new(
+        nodes: &[Node],
+        input_shape: [usize; 3],
+        parameters: &[Parameter],
+        n: usize,
+        purpose: Purpose,
+    ) -> Result<Self> {
+        let Purpose { mode, fused, input_gradient, kept } = purpose;
+        let Lowered { mut drafts, shapes, node_values } = lowered(nodes, input_shape, mode)?;
+        let kept: Vec<usize> = kept.iter().map(|&node| node_values[node]).collect();
+        // Lengths below are of one value's floats: none of them overflows, though an address has 32 bits in a browser.
+        let largest = shapes.iter().map(|shape| product(shape)).max().unwrap_or(0);
+        if (largest as u64).saturating_mul(4).saturating_mul(n as u64) > MAX_MEMORY {
+            bail!(
+                Argument,
+                "a batch of {n}: expected layers of at most {MAX_MEMORY} bytes, got {largest} numbers a sample"
+            );
+        }
+        if fused {
+            fuse(&mut drafts, &shapes, &kept, mode);
+        }
+        let (assigned, buffers) = assign_buffers(&drafts, &shapes, &kept, mode);
+        let mut operations = Vec::with_capacity(drafts.len());
+        let mut scratch = 0;
+        let training = mode == Mode::Training;
+        for draft in drafts {
+            let shared = assigned[draft.inputs[0]] == assigned[draft.output];
+            let own = Shapes {
+                n,
+                inputs: draft.inputs.iter().map(|&value| shapes[value].clone()).collect(),
+                output: shapes[draft.output].clone(),
+            };
+            let faster = draft.layer.for_inference(&own.inputs).filter(|_| mode == Mode::Inference);
+            let layer = faster.unwrap_or(draft.layer);
+            let memory = layer.memory(&own);
+            scratch = scratch.max(memory.scratch);
+            operations.push(Operation {
+                node: draft.node,
+                shapes: own,
+                parameters: draft.parameters,
+                fold: draft.fold,
+                inputs: draft.inputs,
+                output: draft.output,
+                copies: layer.traits().in_place && !shared,
+                layer,
+                memory: match training {
+                    true => memory,
+                    false => Memory { packed: memory.packed, ..Memory::default() },
+                },
+                state: State::default(),
+                backward: None,
+            });
+        }
+        let (mut gradients, mut last_gradient) = (Pool::default(), None);
+        if training {
+            (gradients, last_gradient) =
+                route_gradients(&mut operations, &shapes, parameters, input_gradient);
+        }
+        for operation in &mut operations {
+            operation.inputs.iter_mut().for_each(|value| *value = assigned[*value]);
+            operation.output = assigned[operation.output];
+        }
+        let place = |&value: &usize| (assigned[value], product(&shapes[value]));
+        let kept = kept.iter().map(place).collect();
+        let input_gradient = last_gradient;
+        Ok(Self { n, operations, buffers, gradients, scratch, input_gradient, kept })
+    }
+
+    /// All that the plan takes, and the weights and gradients of the network.
+    pub fn bytes(&self, parameters: &[Parameter]) -> u64 {
+        let own = |operation: &Operation| {
+            let Memory { packed, packed_backward, saved, indices, .. } = operation.memory;
+            let gradients =
+                operation.backward.iter().flat_map(|_| &parameters[operation.parameters.clone()]);
+            let folded =
+                operation.fold.iter().flat_map(|_| &parameters[operation.parameters.clone()]);
+            let floats = gradients.chain(folded).map(len).sum::<u64>();
+            4 * ([packed, packed_backward, saved].iter().map(|&len| len as u64).sum::<u64>()
+                + floats)
+                + indices as u64
+        };
+        let pools = self.buffers.floats() + self.gradients.floats();
+        let weights: u64 = parameters.iter().map(len).sum();
+        let operations: u64 = self.operations.iter().map(own).sum();
+        4 * (weights + self.scratch as u64 + pools.saturating_mul(self.n as u64)) + operations
+    }
+}
+
+fn len(parameter: &Parameter) -> u64 {
+    product(&parameter.shape) as u64
+}
+
+/// What a network takes to classify one picture: multiplications with additions (or what a layer does in their place),
+/// and bytes.
+pub fn cost(
+    nodes: &[Node],
+    input_shape: [usize; 3],
+    parameters: &[Parameter],
+) -> Result<(u64, u64)> {
+    let mode = Mode::Inference;
+    let Lowered { drafts, shapes, .. } = lowered(nodes, input_shape, mode)?;
+    let operations = drafts.iter().map(|draft| {
+        let inputs: Vec<_> = draft.inputs.iter().map(|&value| shapes[value].clone()).collect();
+        let terms = draft.layer.terms(&inputs) as u64;
+        terms.saturating_mul(product(&shapes[draft.output]) as u64)
+    });
+    let operations = operations.fold(0, u64::saturating_add);
+    let purpose = Purpose { mode, fused: true, input_gradient: false, kept: &[] };
+    let sketch = Sketch::new(nodes, input_shape, parameters, 1, purpose)?;
+    Ok((operations, sketch.bytes(parameters)))
+}
