@@ -96,7 +96,15 @@ export class Classifier {
    */
   async inspect(source, options) {
     const { Inspection } = await import('./inspector.js')
-    return Inspection.of(this, source, options)
+    return Inspection.of(
+      {
+        ...{ labels: this.labels, input: this.input, isLearning: false },
+        examine: (source, options) => this.examine(source, options),
+        question: (request, options) => this.ask('inspect', request, options),
+      },
+      source,
+      options,
+    )
   }
 
   /**

@@ -1,4 +1,7 @@
+import { rank } from './classifier.js'
+
 /** @import { Classifier, Examination } from './classifier.js' */
+/** @import { Request, WeightsOf } from './inspection.js' */
 /** @import { PictureSource } from './pixels.js' */
 
 /**
@@ -34,27 +37,50 @@
 
 /** @typedef {{ values: Float32Array, width: number, height: number }} HeatMap */
 
+/**
+ * How large a layer's weights are, their gradients in the last training step, and how far they have come since the
+ * training began; each a root mean square.
+ *
+ * @typedef {{ weights: number, gradients: number, moved: number }} Learning
+ */
+
+/**
+ * The network that an inspection asks.
+ *
+ * @typedef {object} Inspected
+ * @property {string[]} labels
+ * @property {Classifier['input']} input
+ * @property {boolean} isLearning whether it is one in training
+ * @property {(source: PictureSource, options: { signal?: AbortSignal }) => Promise<Examination>} examine
+ * @property {(request: Request, options: { signal?: AbortSignal }) => Promise<any>} question
+ */
+
 let lastId = 0
 
-/** A network at work on one picture: every layer's numbers, and how each came about. Made by `classifier.inspect`. */
+/**
+ * A network at work on one picture: every layer's numbers, and how each came about. Made by `classifier.inspect`, or by
+ * `trainer.inspect` of the network as it is at that moment.
+ */
 export class Inspection {
-  #classifier
+  #inspected
   #id = ++lastId
   /** Whatever was asked once, by question. @type {Map<string, Promise<any>>} */
   #asked = new Map()
 
   /**
-   * @param {Classifier} classifier
+   * @param {Inspected} inspected
    * @param {Examination} examination
    */
-  constructor(classifier, examination) {
-    this.#classifier = classifier
+  constructor(inspected, examination) {
+    this.#inspected = inspected
     /** What the network says of the picture. */
     this.predictions = examination.predictions
     /** The picture as the network was given it, height x width x channels. */
     this.seen = examination.seen
-    this.input = classifier.input
-    this.labels = classifier.labels
+    this.input = inspected.input
+    this.labels = inspected.labels
+    /** Whether the network is in training: its weights have gradients then, and a beginning. */
+    this.isLearning = inspected.isLearning
     /** The layers in order. @type {Layer[]} */
     this.layers = []
     /** The layer whose maps the heat-map weighs. @type {number | undefined} */
@@ -62,15 +88,17 @@ export class Inspection {
   }
 
   /**
-   * @param {Classifier} classifier
+   * @param {Inspected} inspected
    * @param {PictureSource} source
    * @param {{ signal?: AbortSignal }} [options]
    */
-  static async of(classifier, source, { signal } = {}) {
-    const inspection = new Inspection(classifier, await classifier.examine(source, { signal }))
+  static async of(inspected, source, { signal } = {}) {
+    const inspection = new Inspection(inspected, await inspected.examine(source, { signal }))
     const { layers, lastImage } = await inspection.#ask({ question: 'layers' }, signal)
     inspection.layers = JSON.parse(layers)
     inspection.lastImage = lastImage
+    // A step may have been taken since it was examined.
+    if (inspected.isLearning) inspection.predictions = rank(inspected.labels, await inspection.output(inspection.layers.length - 1))
     return inspection
   }
 
@@ -99,13 +127,12 @@ export class Inspection {
    * A layer's weights by name, each in Keras's order.
    *
    * @param {number} layer
-   * @param {{ gradients?: boolean }} [options] `gradients`: what the last training step left for them, instead
+   * @param {{ of?: WeightsOf }} [options] `gradients`: what the last training step left for them instead; `beginning`:
+   *   what they were when the training began
    * @returns {Promise<Record<string, Float32Array>>}
    */
-  async weights(layer, { gradients = false } = {}) {
-    const request = { question: 'weights', layer, gradients }
-    // Gradients are another's with each training step.
-    const all = await (gradients ? this.#ask(request) : this.#once(request))
+  async weights(layer, { of = 'now' } = {}) {
+    const all = await this.#once({ question: 'weights', layer, of })
     let from = 0
     return Object.fromEntries(
       this.layers[layer].weights.map(({ name, shape }) => {
@@ -113,6 +140,20 @@ export class Inspection {
         return [name, all.subarray(from, (from += length))]
       }),
     )
+  }
+
+  /**
+   * How each layer learns.
+   *
+   * @returns {Promise<Learning[]>}
+   */
+  async learning() {
+    /** @type {Float64Array} */
+    const numbers = await this.#once({ question: 'learning' })
+    return this.layers.map((_, layer) => {
+      const [weights, gradients, moved] = numbers.subarray(layer * 3)
+      return { weights, gradients, moved }
+    })
   }
 
   /**
@@ -149,7 +190,7 @@ export class Inspection {
   }
 
   /**
-   * @param {{ question: string, layer?: number, class?: number, gradients?: boolean }} request
+   * @param {Omit<Request, 'id' | 'seen'>} request
    * @returns {Promise<any>}
    */
   #once(request) {
@@ -164,13 +205,14 @@ export class Inspection {
   }
 
   /**
-   * @param {{ question: string, [argument: string]: unknown }} request
+   * @param {Omit<Request, 'id' | 'seen'>} request
    * @param {AbortSignal} [signal]
    * @returns {Promise<any>}
    */
   async #ask(request, signal) {
-    const answer = await this.#classifier.ask('inspect', { ...request, id: this.#id }, { signal })
+    const own = { ...request, id: this.#id }
+    const answer = await this.#inspected.question(own, { signal })
     // Another picture came between, or another worker: the tensor goes along.
-    return answer ?? this.#classifier.ask('inspect', { ...request, id: this.#id, seen: this.seen }, { signal })
+    return answer ?? this.#inspected.question({ ...own, seen: this.seen }, { signal })
   }
 }

@@ -231,6 +231,11 @@ export class Trainer {
     return { training: this.#examples.length - validation, validation }
   }
 
+  /** Whether it was trained, if only a little: before, there is no network to ask. */
+  get isBegun() {
+    return this.#recipe !== undefined
+  }
+
   /** @returns {TrainerState} */
   get state() {
     return this.#state
@@ -358,6 +363,26 @@ export class Trainer {
     const transfer = 'close' in picture ? [picture] : []
     const classification = await this.#engine.call('examine', { handle: this.#handle, picture }, { signal, transfer })
     return { ...classification, predictions: rank(this.labels, classification.probabilities) }
+  }
+
+  /**
+   * The network as it is now at work on the picture, layer by layer: with its gradients, and how far it has come. What is
+   * trained from then on leaves the inspection as it is.
+   *
+   * @param {PictureSource} source
+   * @param {{ signal?: AbortSignal }} [options]
+   */
+  async inspect(source, options) {
+    const { Inspection } = await import('./inspector.js')
+    return Inspection.of(
+      {
+        ...{ labels: this.labels, input: this.input, isLearning: true },
+        examine: (source, options) => this.classify(source, options),
+        question: (request, options) => this.#engine.call('look', { ...request, handle: this.#handle }, options),
+      },
+      source,
+      options,
+    )
   }
 
   /**

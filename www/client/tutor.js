@@ -2,6 +2,7 @@
 import { Network, Trainer } from '../pkg/convlet.js'
 import { ConvletError } from './errors.js'
 
+/** @import { Request, Snapshots } from './inspection.js' */
 /** @import { Picture } from './pixels.js' */
 /** @import { Classification, Service } from './service.js' */
 
@@ -18,6 +19,8 @@ export class Tutor {
   #service
   /** By the handle the engine gave them. @type {Map<number, Trainer>} */
   #trainers = new Map()
+  /** What inspectors look at, by the trainer's handle. @type {Map<number, Snapshots>} */
+  #snapshots = new Map()
 
   /** @param {Service} service */
   constructor(service) {
@@ -43,6 +46,7 @@ export class Tutor {
 
   /** @param {{ handle: number }} request */
   closeTrainer({ handle }) {
+    this.#forgetSnapshots(handle)
     this.#trainers.get(handle)?.free()
     this.#trainers.delete(handle)
   }
@@ -98,6 +102,7 @@ export class Tutor {
 
   /** @param {{ handle: number, recipe: Recipe, checkpoint?: Uint8Array }} request */
   begin({ handle, recipe, checkpoint }) {
+    this.#forgetSnapshots(handle)
     this.#trainer(handle).begin(recipe, checkpoint)
   }
 
@@ -144,6 +149,25 @@ export class Tutor {
       seen: Float32Array.from(trainer.seen()),
       milliseconds: { pixels: copied - began, network: ended - copied },
     }
+  }
+
+  /**
+   * Answers an inspector of the network in training; what that takes is loaded with the first question.
+   *
+   * @param {Request & { handle: number }} request
+   */
+  async look({ handle, ...request }) {
+    const { Snapshots } = await import('./inspection.js')
+    const trainer = this.#trainer(handle)
+    let snapshots = this.#snapshots.get(handle)
+    if (!snapshots) this.#snapshots.set(handle, (snapshots = new Snapshots()))
+    return snapshots.inspect(trainer, request)
+  }
+
+  /** @param {number} handle */
+  #forgetSnapshots(handle) {
+    this.#snapshots.get(handle)?.free()
+    this.#snapshots.delete(handle)
   }
 
   /** @param {{ handle: number }} request */

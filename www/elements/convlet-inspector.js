@@ -4,15 +4,16 @@ import { rangeOf } from './inspector/colour.js'
 import { face, liveliest, mosaic, peak, photo, pixels, slices } from './inspector/faces.js'
 import { HEAT, HeatView } from './inspector/heat-view.js'
 import { MAP, MapView } from './inspector/map-view.js'
-import { describe, shapeText } from './inspector/words.js'
+import { describe, describeLearning, paceOf, shapeText } from './inspector/words.js'
 import { button, make, slider } from './support/dom.js'
 import { ConvletElement, define, every, wantsStillness, whenSeen } from './support/element.js'
 import { sharedModel } from './support/models.js'
 import { sheet } from './support/sheet.js'
 
 /** @import { Classifier } from '../client/classifier.js' */
-/** @import { Arithmetic, Inspection } from '../client/inspector.js' */
+/** @import { Arithmetic, Inspection, Learning } from '../client/inspector.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
+/** @import { Trainer } from '../client/trainer.js' */
 /** @import { Face } from './inspector/faces.js' */
 
 /** Milliseconds a step stays while playing. */
@@ -30,7 +31,10 @@ const STYLE = sheet(`
 .layer[aria-pressed='true'] { border-color: var(--accent); box-shadow: 0 0 0 1px var(--accent); }
 .layer.follows { margin-inline-start: -0.375rem; border-inline-start-style: dashed; }
 .layer-name { font-weight: 650; max-width: 100%; overflow-wrap: anywhere; }
+.kernels { display: flex; flex-wrap: wrap; gap: 0.5rem 1.5rem; }
+.kernels > div { min-width: 0; max-width: 100%; }
 .kernel { display: block; max-width: 100%; image-rendering: pixelated; }
+.pace { min-height: 2.6em; line-height: 1.3; }
 .detail { display: grid; gap: 0.75rem; min-width: 0; }
 .channels { display: block; max-width: 100%; image-rendering: pixelated; cursor: pointer; }
 .maps { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; align-items: start; }
@@ -39,7 +43,8 @@ const STYLE = sheet(`
 
 /**
  * `<convlet-inspector src="model.safetensors" picture="cat.jpg">`: a network at work on one picture, layer by layer.
- * Attributes: `src`, `picture`, `integrity`, `loading` (lazy or eager). From a script: `show(classifier, picture)`.
+ * Attributes: `src`, `picture`, `integrity`, `loading` (lazy or eager). From a script: `show(classifier, picture)`, or
+ * `show(trainer, picture)` again and again while it trains: gradients and how the kernels move are shown as well then.
  * Events: `inspect` (the Inspection), `point` ({ layer, index, arithmetic }) and `error`.
  */
 export class ConvletInspector extends ConvletElement {
@@ -72,11 +77,13 @@ export class ConvletInspector extends ConvletElement {
   #strip = make('div', 'strip')
   #words = make('p', 'words')
   #mosaic = make('canvas', 'channels')
-  /** The chosen channel's kernel, a square an input channel. */
-  #kernel = make('canvas', 'kernel')
-  #kernelBox = make('div', '', make('p', 'soft', 'The kernel of this channel, a square for each input channel'), this.#kernel)
-  /** Whose layers the strip shows. @type {Classifier | undefined} */
-  #classifier
+  /** The chosen channel's kernel, a square an input channel; in training its gradient and its way so far, too. */
+  #kernels = [
+    kernelView('The kernel of this channel, a square for each input channel'),
+    kernelView('Its gradient in the last step: it moves the other way'),
+    kernelView('How far it has moved since the training began'),
+  ]
+  #kernelBox = make('div', 'kernels', ...this.#kernels.map(({ element }) => element))
   #heat = new HeatView((thrown) => this.#fail(thrown))
   #inputView = new MapView()
   #outputView = new MapView((row, column, byKeyboard) => this.#point(row, column, byKeyboard))
@@ -128,7 +135,6 @@ export class ConvletInspector extends ConvletElement {
       this.pause()
       this.#showing.abort()
       this.inspection = undefined
-      this.#classifier = undefined
     })
     if (!this.hasAttribute('src')) return this.#tell('No network is shown yet.')
     if (this.getAttribute('loading') === 'eager') this.#load(signal)
@@ -156,22 +162,24 @@ export class ConvletInspector extends ConvletElement {
   }
 
   /**
-   * Looks inside `classifier` at work on `picture`.
+   * Looks inside `network` at work on `picture`.
    *
-   * @param {Classifier} classifier
+   * @param {Classifier | Trainer} network
    * @param {PictureSource} picture
    */
-  async show(classifier, picture) {
+  async show(network, picture) {
     this.#showing.abort()
     const { signal } = (this.#showing = new AbortController())
-    this.pause()
     try {
-      const inspection = await classifier.inspect(picture, { signal })
+      const inspection = await network.inspect(picture, { signal })
       const outputs = await Promise.all(inspection.layers.map((_, layer) => inspection.output(layer)))
+      const learning = inspection.isLearning ? await inspection.learning() : []
       if (signal.aborted || this.#signal.aborted) return
-      const same = this.#classifier === classifier && this.inspection !== undefined
-      this.#classifier = classifier
+      const names = inspection.layers.map(({ name }) => name).join()
+      const same = this.inspection?.layers.map(({ name }) => name).join() === names
+      if (!inspection.isLearning) this.pause()
       this.inspection = inspection
+      this.#learning = learning
       if (!same) this.#strip.replaceChildren(...inspection.layers.map((_, layer) => this.#tile(layer)))
       for (const [layer, tile] of [...this.#strip.children].entries()) this.#draw(/** @type {HTMLElement} */ (tile), outputs[layer], layer)
       await this.#heat.show(inspection)
@@ -184,12 +192,15 @@ export class ConvletInspector extends ConvletElement {
     }
   }
 
+  /** How each layer learns, where it does. @type {Learning[]} */
+  #learning = []
+
   /**
    * @param {number} layer
    */
   #tile(layer) {
     const { name, className, outputShape } = /** @type {Inspection} */ (this.inspection).layers[layer]
-    const tile = make('button', 'layer', make('canvas', ''), make('span', 'layer-name', name), make('span', 'soft', className), make('span', 'soft', shapeText(outputShape)))
+    const tile = make('button', 'layer', make('canvas', ''), make('span', 'layer-name', name), make('span', 'soft', className), make('span', 'soft', shapeText(outputShape)), make('span', 'soft pace'))
     tile.type = 'button'
     // A convolution, its normalization and its activation belong together.
     tile.classList.toggle('follows', ['BatchNormalization', 'ReLU', 'LeakyReLU', 'Activation', 'Softmax', 'Dropout'].includes(className))
@@ -212,6 +223,9 @@ export class ConvletInspector extends ConvletElement {
     Object.assign(canvas, { width: image.width, height: image.height })
     Object.assign(canvas.style, { height: '3.5rem', maxWidth: '100%', imageRendering: 'pixelated' })
     canvas.getContext('2d')?.putImageData(image, 0, 0)
+    const pace = /** @type {HTMLElement} */ (tile.lastElementChild)
+    pace.hidden = this.#learning.length === 0
+    pace.textContent = paceOf(this.#learning[layer])
   }
 
   /**
@@ -233,7 +247,7 @@ export class ConvletInspector extends ConvletElement {
     for (const [place, tile] of [...this.#strip.children].entries()) tile.ariaPressed = String(place === layer)
     const { offsetLeft, offsetWidth } = /** @type {HTMLElement} */ (this.#strip.children[layer])
     this.#strip.scrollLeft = offsetLeft - (this.#strip.clientWidth - offsetWidth) / 2
-    this.#words.textContent = describe(inspection.layers[layer])
+    this.#words.textContent = [describe(inspection.layers[layer]), describeLearning(this.#learning[layer])].join(' ')
     const { channels, width } = this.#output
     this.#pick.element.hidden = this.#mosaic.hidden = channels === 1
     this.#pick.input.max = String(channels - 1)
@@ -242,7 +256,9 @@ export class ConvletInspector extends ConvletElement {
     this.#columns = Math.max(1, Math.min(channels, Math.floor(room / ((width + 1) * scale))))
     if (channels > 1) mosaic(this.#mosaic, this.#output, rangeOf(output), this.#columns)
     this.#mosaic.style.width = `${this.#mosaic.width * scale}px`
-    await this.#choose(isOther ? liveliest(this.#output) : Math.min(this.channel, channels - 1))
+    // What is looked at while it learns stays in sight.
+    const stays = !isOther && inspection.isLearning
+    await this.#choose(isOther ? liveliest(this.#output) : Math.min(this.channel, channels - 1), stays ? this.index : undefined)
   }
 
   /** Of the mosaic. */
@@ -260,8 +276,9 @@ export class ConvletInspector extends ConvletElement {
 
   /**
    * @param {number} channel
+   * @param {number} [index] the number to point at; the largest of the channel, if left out
    */
-  async #choose(channel) {
+  async #choose(channel, index) {
     const { inspection } = this
     const output = this.#output
     if (!inspection || !output) return
@@ -271,7 +288,7 @@ export class ConvletInspector extends ConvletElement {
     const title = output.channels > 1 ? `Output: ${name}, channel ${channel}` : `Output: ${name}`
     this.#outputView.draw(title, pixels(output, channel, rangeOf(output.values)))
     await this.#showKernel(inspection, channel)
-    const place = peak(output, channel)
+    const place = index === undefined ? peak(output, channel) : Math.floor(index / output.channels)
     await this.#goTo(Math.floor(place / output.width), place % output.width, false)
   }
 
@@ -285,13 +302,21 @@ export class ConvletInspector extends ConvletElement {
     const hasPlaces = shape.length === 4 && shape[0] * shape[1] > 1 && shape[3] > 1
     this.#kernelBox.hidden = !hasPlaces
     if (!hasPlaces) return
-    const { kernel } = await inspection.weights(layer)
-    if (this.layer !== layer || this.inspection !== inspection) return
-    const own = slices(kernel, shape, channel)
-    const columns = Math.min(own.channels, 16)
-    mosaic(this.#kernel, own, rangeOf(own.values), columns)
-    this.#kernel.ariaHidden = 'true'
-    this.#kernel.style.width = `${this.#kernel.width * 4}px`
+    const { kernel: now } = await inspection.weights(layer)
+    const shown = [now]
+    if (inspection.isLearning) {
+      const { kernel: gradients } = await inspection.weights(layer, { of: 'gradients' })
+      const { kernel: beginning } = await inspection.weights(layer, { of: 'beginning' })
+      shown.push(gradients, now.map((weight, place) => weight - beginning[place]))
+    }
+    if (this.layer !== layer || this.channel !== channel || this.inspection !== inspection) return
+    for (const [place, { element, canvas }] of this.#kernels.entries()) {
+      element.hidden = place >= shown.length
+      if (element.hidden) continue
+      const own = slices(shown[place], shape, channel)
+      mosaic(canvas, own, rangeOf(own.values), Math.min(own.channels, 16))
+      canvas.style.width = `${canvas.width * 4}px`
+    }
   }
 
   /**
@@ -437,6 +462,15 @@ export class ConvletInspector extends ConvletElement {
     this.#state.classList.add('trouble')
     this.emit('error', error)
   }
+}
+
+/**
+ * @param {string} title
+ */
+function kernelView(title) {
+  const canvas = make('canvas', 'kernel')
+  canvas.ariaHidden = 'true'
+  return { canvas, element: make('div', '', make('p', 'soft', title), canvas) }
 }
 
 define('convlet-inspector', ConvletInspector)

@@ -1,8 +1,8 @@
 /** What a layer is and does, in words. */
 
-import { short, whole } from '../support/format.js'
+import { percent, short, whole } from '../support/format.js'
 
-/** @import { Layer } from '../../client/inspector.js' */
+/** @import { Layer, Learning } from '../../client/inspector.js' */
 
 /**
  * @param {Layer} layer
@@ -12,6 +12,26 @@ export function describe({ className, config, outputShape, weights }) {
   const parts = [does(className, config), `puts out ${shapeText(outputShape)}`]
   if (count > 0) parts.push(`${whole(count)} weights`)
   return `${parts.join('; ')}.`
+}
+
+/**
+ * How a layer learns, in short.
+ *
+ * @param {Learning | undefined} learning
+ */
+export function paceOf(learning) {
+  if (!learning?.weights) return ''
+  return `gradient ${learning.gradients.toExponential(1)}, moved ${percent(learning.moved / learning.weights)}`
+}
+
+/**
+ * @param {Learning | undefined} learning
+ */
+export function describeLearning(learning) {
+  if (!learning?.weights) return ''
+  const { weights, gradients, moved } = learning
+  const steps = gradients ? `the last step’s gradients ${gradients.toExponential(1)}` : 'and it stands still in this training'
+  return `Its weights are ${weights.toPrecision(2)} in size (root mean square), ${steps}; they have moved by ${moved.toPrecision(2)}.`
 }
 
 /**
