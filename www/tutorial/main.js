@@ -9,6 +9,7 @@ import '../elements/convlet-network.js'
 import '../elements/convlet-parameters.js'
 import '../elements/convlet-pooling.js'
 import '../elements/convlet-summary.js'
+import '../elements/convlet-training.js'
 import '../page/offline.js'
 
 /** The models that come with this build. @type {{ [path: string]: string }} */
