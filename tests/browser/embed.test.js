@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { launch, newPage } from './support/browser.js'
 import { answerWith } from './support/convlet-page.js'
 import { colourModel } from './support/models.js'
-import { plainPng } from './support/pictures.js'
+import { plainPng, png } from './support/pictures.js'
 import { serve, WWW } from './support/server.js'
 
 /** Bytes with gzip: the scripts that a classifier element loads, its worker's included. */
@@ -170,19 +170,21 @@ test('the README’s page that classifies works as it stands', async () => {
 
 test('the README’s page that trains works as it stands', async () => {
   const { page, context, assertQuiet } = await open(readmePages()[1])
-  const shades = (colour) =>
-    [0, 10, 20, 30, 40, 50].map((shade) => ({
-      name: `${shade}.png`,
+  const stripes = (across) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].map((shift) => ({
+      name: `${shift}.png`,
       mimeType: 'image/png',
-      buffer: plainPng(40, 40, colour.map((channel) => Math.abs(channel - shade))),
+      buffer: png(48, 48, (x, y) => (((across ? y : x) + shift) % 12 < 6 ? [40 + 20 * shift, 60, 50] : [230, 225, 220])),
     }))
-  await page.locator('#mine').setInputFiles(shades([250, 20, 30]))
-  await page.locator('#yours').setInputFiles(shades([10, 40, 240]))
-  await page.locator('#learn').click()
-  const says = (pattern) => page.waitForFunction((pattern) => new RegExp(pattern).test(document.querySelector('#answer').value), pattern)
-  await says('^Learnt')
-  await page.locator('#asked').setInputFiles(shades([240, 30, 30]).slice(0, 1))
-  await says('^mine, \\d+ %$')
+  const element = page.locator('convlet-trainer')
+  await element.getByLabel('Pictures of mine', { exact: true }).setInputFiles(stripes(false))
+  await element.getByLabel('Pictures of yours', { exact: true }).setInputFiles(stripes(true))
+  await element.getByRole('button', { name: 'Train', exact: true }).click()
+  await element.getByText(/^Trained:/).waitFor()
+  await element.getByLabel('Picture to try').setInputFiles(stripes(false)[3])
+  await element.locator('.answer').getByText('mine').waitFor()
+  await element.getByLabel('Picture to try').setInputFiles(stripes(true)[3])
+  await element.locator('.answer').getByText('yours').waitFor()
   assertQuiet()
   await context.close()
 })
