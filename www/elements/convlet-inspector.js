@@ -315,7 +315,8 @@ export class ConvletInspector extends ConvletElement {
       if (element.hidden) continue
       const own = slices(shown[place], shape, channel)
       mosaic(canvas, own, rangeOf(own.values), Math.min(own.channels, 16))
-      canvas.style.width = `${canvas.width * 4}px`
+      const scale = Math.max(4, Math.min(12, Math.floor(160 / canvas.width)))
+      canvas.style.width = `${canvas.width * scale}px`
     }
   }
 
