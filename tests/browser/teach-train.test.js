@@ -295,3 +295,25 @@ describe('keeping', () => {
     await studio.close()
   })
 })
+
+test('opened, it shows the network from within: gradients while it learns, none once it has', async () => {
+  const studio = await withTwoClasses()
+  await set(studio, { epochs: 1000 })
+  await studio.page.locator('input[name="depth"][value="whole"]').check()
+  await studio.unfold('inside')
+  await studio.page.locator('#train').click()
+  const layer = studio.page.locator('#inside .layer').first()
+  await layer.getByText(/gradient \d\.\de-\d, moved/).waitFor()
+  const moved = () =>
+    studio.page.locator('convlet-inspector').evaluate(async ({ inspection }) => (await inspection.learning())[0].moved)
+  const first = await moved()
+  await studio.page.waitForFunction(
+    (first) => document.querySelector('convlet-inspector').inspection.learning().then(([{ moved }]) => moved !== first),
+    first,
+  )
+  await studio.page.locator('#stop').click()
+  await studio.trained()
+  await layer.getByText(/gradient/).waitFor({ state: 'hidden' })
+  assert.equal(await studio.page.locator('convlet-inspector').evaluate(({ inspection }) => inspection.isLearning), false)
+  await studio.close()
+})

@@ -2,6 +2,7 @@ import { byId } from './dom.js'
 
 /** @import { Classifier } from '../client/classifier.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
+/** @import { Trainer } from '../client/trainer.js' */
 /** @import { ConvletInspector } from '../elements/convlet-inspector.js' */
 
 /** The network at work on the present picture, for whoever opens it: until then nothing of it is loaded. */
@@ -9,8 +10,11 @@ export class Inside {
   #fold = byId('inside', HTMLDetailsElement)
   /** @type {Promise<ConvletInspector> | undefined} */
   #inspector
-  /** What to show. @type {[Classifier, PictureSource] | undefined} */
+  /** What to show. @type {[Classifier | Trainer, PictureSource] | undefined} */
   #present
+  /** What is shown. @type {[Classifier | Trainer, PictureSource] | undefined} */
+  #shown
+  #showing = false
   #onError
 
   /**
@@ -18,32 +22,49 @@ export class Inside {
    */
   constructor(onError) {
     this.#onError = onError
-    this.#fold.addEventListener('toggle', () => this.#update())
+    this.#fold.addEventListener('toggle', () => {
+      if (this.#fold.open) this.onOpen()
+      this.#update()
+    })
+  }
+
+  /** For whoever has nothing to show until it is open. */
+  onOpen() {}
+
+  get isOpen() {
+    return this.#fold.open
   }
 
   /**
-   * @param {Classifier} classifier
+   * @param {Classifier | Trainer} network
    * @param {PictureSource} picture
    */
-  show(classifier, picture) {
-    this.#present = [classifier, picture]
+  show(network, picture) {
+    this.#present = [network, picture]
     this.#update()
   }
 
+  /** Shows what is present; what comes meanwhile waits for its turn, the last only. */
   async #update() {
-    if (!this.#fold.open || !this.#present) return
+    if (this.#showing) return
+    this.#showing = true
     try {
-      const inspector = await (this.#inspector ??= this.#load())
-      if (this.#present) await inspector.show(...this.#present)
+      while (this.#fold.open && this.#present && this.#shown !== this.#present) {
+        const inspector = await (this.#inspector ??= this.#load())
+        await inspector.show(...(this.#shown = this.#present))
+      }
     } catch (thrown) {
       this.#inspector = undefined
       this.#onError(thrown)
+    } finally {
+      this.#showing = false
     }
   }
 
   async #load() {
     const { ConvletInspector } = await import('../elements/convlet-inspector.js')
     const inspector = new ConvletInspector()
+    this.#fold.querySelector('.hint')?.remove()
     this.#fold.append(inspector)
     return inspector
   }

@@ -50,6 +50,11 @@ export class Live {
     })
   }
 
+  /** What is looked at: the camera, or the picture instead. @returns {PictureSource | undefined} */
+  get picture() {
+    return this.#camera.video ?? this.#still
+  }
+
   /**
    * A picture instead of the camera.
    *
@@ -102,7 +107,7 @@ export class Live {
 
   /** Other labels: the answer begins anew. */
   #showLabels() {
-    const { labels } = this.#training
+    const labels = this.#training.network?.labels
     if (!labels || labels.join('\n') === this.#labels?.join('\n')) return
     this.#labels = labels
     this.#answer.clear(labels)

@@ -2,6 +2,7 @@
 import { ConvletError } from '../client/errors.js'
 import { Answer } from '../page/answer.js'
 import { byId } from '../page/dom.js'
+import { Inside } from '../page/inside.js'
 import { Notice } from '../page/notice.js'
 import '../page/offline.js'
 import { Seen } from '../page/seen.js'
@@ -11,6 +12,7 @@ import { CollectPanel } from './collect-panel.js'
 import { JudgePanel } from './judge-panel.js'
 import { KeepPanel } from './keep-panel.js'
 import { Live } from './live.js'
+import { LookInside } from './look-inside.js'
 import { Project } from './project.js'
 import { Recorder } from './recorder.js'
 import { Settings } from './settings.js'
@@ -51,12 +53,15 @@ async function start() {
     onError,
   })
 
+  const lookInside = new LookInside({ training, project, live, inside: new Inside(onError) })
+
   /** @param {Blob} blob @param {string} description */
   const look = async (blob, description) => {
     try {
       await stage.showStill(URL.createObjectURL(blob), description)
       camera.stop()
       await live.look(blob)
+      await lookInside.look()
     } catch (thrown) {
       onError(thrown)
     }

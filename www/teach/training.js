@@ -85,9 +85,9 @@ export class Training extends EventTarget {
     return this.state !== 'idle'
   }
 
-  /** The labels of the network that `examine` asks, while there is one. */
-  get labels() {
-    return (this.state === 'running' || this.state === 'paused' ? this.#trainer : this.#classifier)?.labels
+  /** The network as it is now, in training or trained, while there is one. */
+  get network() {
+    return this.state === 'running' || this.state === 'paused' ? this.#trainer : this.#classifier
   }
 
   /** The input of that network. */
@@ -102,8 +102,8 @@ export class Training extends EventTarget {
    * @returns {Promise<Examination | undefined>} undefined without a network
    */
   async examine(source) {
-    if (this.#trainer && (this.state === 'running' || this.state === 'paused')) return this.#trainer.classify(source)
-    return this.#classifier?.examine(source)
+    const { network } = this
+    return network instanceof Trainer ? network.classify(source) : network?.examine(source)
   }
 
   /**
