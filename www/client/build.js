@@ -6,6 +6,10 @@
  * @typedef {string | URL | BufferSource | WebAssembly.Module} WasmSource an address, the file's bytes, or compiled already
  */
 import { ConvletError, messageOf } from './errors.js'
+import { within } from './within.js'
+
+/** Milliseconds that the engine's code may take to come, on however slow a line. */
+const PATIENCE = 120_000
 
 /** The smallest module with a relaxed instruction in it: one function, (a, b, c) -> f32x4.relaxed_madd(a, b, c). */
 const RELAXED_MADD = Uint8Array.of(
@@ -13,6 +17,14 @@ const RELAXED_MADD = Uint8Array.of(
   ...[1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b], // types: three vectors to one
   ...[3, 2, 1, 0], // functions: one of that type
   ...[10, 13, 1, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0xfd, 0x85, 0x02, 0x0b], // code
+)
+
+/** Likewise with a vector in it: one function, (a) -> a. */
+const SIMD = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+  ...[1, 6, 1, 0x60, 1, 0x7b, 1, 0x7b],
+  ...[3, 2, 1, 0],
+  ...[10, 6, 1, 4, 0, 0x20, 0, 0x0b],
 )
 
 /**
@@ -23,7 +35,19 @@ const RELAXED_MADD = Uint8Array.of(
  */
 export function chooseBuild(deterministic) {
   const relaxed = sources.relaxed || !sources.strict
-  return relaxed && !deterministic && WebAssembly.validate(RELAXED_MADD) ? 'relaxed' : 'strict'
+  return relaxed && !deterministic && validates(RELAXED_MADD) ? 'relaxed' : 'strict'
+}
+
+/** @param {BufferSource} module */
+const validates = (module) => typeof WebAssembly === 'object' && WebAssembly.validate(module)
+
+/** What this browser lacks to run any build, in words. */
+function lackOf() {
+  if (typeof WebAssembly !== 'object')
+    return 'the engine cannot run: this browser has no WebAssembly, or was told to do without it'
+  return validates(SIMD)
+    ? undefined
+    : 'the engine cannot run: this browser’s WebAssembly has no vectors (simd128); those since Chromium 91, Firefox 89 and Safari 16.4 have'
 }
 
 /** What the page has set in place of the files beside this one. @type {Partial<Record<Build, WasmSource>>} */
@@ -47,9 +71,12 @@ export function setWasm({ strict, relaxed }) {
  * @param {Build} build
  */
 export function compileEngine(build) {
+  const lack = lackOf()
+  if (lack) return Promise.reject(new ConvletError('engine', lack))
   let compiling = compiled.get(build)
   if (!compiling) {
-    compiling = compile(sources[build] ?? wasmAddress(build)).catch((thrown) => {
+    const slow = () => new Error(`it did not come within ${PATIENCE / 1000} seconds`)
+    compiling = within(PATIENCE, compile(sources[build] ?? wasmAddress(build)), slow).catch((thrown) => {
       compiled.delete(build)
       throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
     })

@@ -3,9 +3,10 @@ import { ConvletError, messageOf } from './errors.js'
 import { fetchBytes, fileName } from './fetch.js'
 import { checkIntegrity } from './integrity.js'
 import { pictureOf, secrecy } from './pixels.js'
+import { TrapError } from './port.js'
 
 /** @import { Progress } from './fetch.js' */
-/** @import { PictureSource } from './pixels.js' */
+/** @import { Picture, PictureSource } from './pixels.js' */
 /** @import { Operations } from './port.js' */
 /** @import { Classification, Description } from './service.js' */
 
@@ -80,9 +81,9 @@ export class Classifier {
    */
   async examine(source, { signal } = {}) {
     signal?.throwIfAborted()
-    const picture = await pictureOf(source)
-    const transfer = 'close' in picture ? [picture] : []
-    const classification = await this.ask('classify', { picture }, { signal, transfer }).catch((thrown) => {
+    const classification = await askAbout(source, (picture, transfer) =>
+      this.ask('classify', { picture }, { signal, transfer }),
+    ).catch((thrown) => {
       throw secrecy(thrown)
     })
     return { ...classification, predictions: rank(this.labels, classification.probabilities) }
@@ -151,6 +152,23 @@ async function readBlob(blob) {
   } catch (thrown) {
     throw new ConvletError('io', `${name}: cannot be read (${messageOf(thrown)})`, { cause: thrown })
   }
+}
+
+/**
+ * Asks about a picture; where the engine dies over it, once more with a fresh copy, as the first went with the worker.
+ *
+ * @template Answer
+ * @param {PictureSource} source
+ * @param {(picture: Picture, transfer: Transferable[]) => Promise<Answer>} ask
+ */
+export async function askAbout(source, ask, decoding = pictureOf(source)) {
+  const picture = await decoding
+  if (!('close' in picture)) return ask(picture, [])
+  return ask(picture, [picture]).catch(async (thrown) => {
+    if (!(thrown instanceof TrapError)) throw thrown
+    const again = await pictureOf(source)
+    return ask(again, 'close' in again ? [again] : [])
+  })
 }
 
 /**

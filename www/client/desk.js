@@ -23,7 +23,7 @@ export class Desk {
       const result = operation === 'start' ? undefined : await this.#perform(service, operation, argument)
       return { id, result, memory: service.memory }
     } catch (thrown) {
-      return { id, error: describe(thrown) }
+      return { id, error: describe(thrown, this.#service) }
     }
   }
 
@@ -44,11 +44,14 @@ export class Desk {
  * cannot be trusted.
  *
  * @param {unknown} thrown
+ * @param {Service | undefined} service
  * @returns {Failure}
  */
-function describe(thrown) {
+function describe(thrown, service) {
   const code = /** @type {Partial<ConvletError>} */ (thrown).code
-  return typeof code === 'string'
-    ? { code, message: messageOf(thrown), trapped: false }
-    : { code: 'engine', message: `the engine failed: ${messageOf(thrown)}`, trapped: true }
+  if (typeof code === 'string') return { code, message: messageOf(thrown), trapped: false }
+  const message = service?.isFull
+    ? `the engine has no more memory than its ${Math.round(service.memory / 2 ** 20)} MiB: smaller or fewer pictures need less`
+    : `the engine failed: ${messageOf(thrown)}`
+  return { code: 'engine', message, trapped: true }
 }

@@ -9,6 +9,7 @@ import { openPort, TrapError } from './port.js'
  * @property {Operation} operation
  * @property {any} argument
  * @property {Transferable[]} transfer
+ * @property {number} attempts workers that may try
  * @property {(result: any) => void} resolve
  * @property {(reason: unknown) => void} reject
  */
@@ -125,15 +126,16 @@ export class Engine {
 
   /**
    * Runs one operation of the service in the worker. An abort rejects at once; what the worker has begun it ends in
-   * silence.
+   * silence. A worker that dies over it is followed by one that tries anew, as that may have been the machine's fault and
+   * not the job's; but not `once`, or where the first worker was given something for good.
    *
    * @template {Operation} Name
    * @param {Name} operation
    * @param {Parameters<Operations[Name]>[0]} argument
-   * @param {{ signal?: AbortSignal, transfer?: Transferable[] }} [options]
+   * @param {{ signal?: AbortSignal, transfer?: Transferable[], once?: boolean }} [options]
    * @returns {Promise<Awaited<ReturnType<Operations[Name]>>>}
    */
-  call(operation, argument, { signal, transfer = [] } = {}) {
+  call(operation, argument, { signal, transfer = [], once = transfer.length > 0 } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason)
       const withdraw = () => {
@@ -147,7 +149,10 @@ export class Engine {
         settle(value)
       }
       /** @type {Job} */
-      const job = { operation, argument, transfer, resolve: settling(resolve), reject: settling(reject) }
+      const job = {
+        ...{ operation, argument, transfer, attempts: once ? 1 : 2 },
+        ...{ resolve: settling(resolve), reject: settling(reject) },
+      }
       signal?.addEventListener('abort', withdraw)
       this.#queue.push(job)
       if (!this.#working) this.#work()
@@ -157,19 +162,24 @@ export class Engine {
   /** Does the queue's jobs, one after the other. */
   async #work() {
     this.#working = true
-    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
-      /** @type {Port | undefined} */
-      let port
-      try {
-        port = await this.#ready()
-        job.resolve(await port.request(job.operation, job.argument, job.transfer))
-        if (port.memory > this.#memoryLimit) this.#replace(port)
-      } catch (thrown) {
-        job.reject(thrown)
-        if (port && thrown instanceof TrapError) this.#replace(port)
-      }
-    }
+    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) await this.#perform(job)
     this.#working = false
+  }
+
+  /** @param {Job} job */
+  async #perform(job) {
+    /** @type {Port | undefined} */
+    let port
+    try {
+      port = await this.#ready()
+      job.resolve(await port.request(job.operation, job.argument, job.transfer))
+      if (port.memory > this.#memoryLimit) this.#replace(port)
+    } catch (thrown) {
+      if (!(thrown instanceof TrapError)) return job.reject(thrown)
+      if (port) this.#replace(port)
+      if (--job.attempts > 0) await this.#perform(job)
+      else job.reject(thrown)
+    }
   }
 
   get #memoryLimit() {

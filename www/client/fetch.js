@@ -1,4 +1,8 @@
 import { ConvletError, messageOf } from './errors.js'
+import { within } from './within.js'
+
+/** Milliseconds without a byte after which a download counts as stalled. */
+const PATIENCE = 30_000
 
 /**
  * How far a download is. `total` and `progress` are undefined where the server does not tell the size.
@@ -28,7 +32,7 @@ export function fileName(url) {
 export async function fetchBytes(url, { signal, onProgress } = {}) {
   const file = fileName(url)
   try {
-    const response = await fetch(url, { signal })
+    const response = await soon(file, fetch(url, { signal }))
     if (!response.ok) throw new ConvletError('network', `${file}: the server answered ${response.status}`)
     if (response.headers.get('content-type')?.startsWith('text/html'))
       throw new ConvletError('file', `${file}: expected a model file, got an HTML page`)
@@ -53,15 +57,36 @@ async function readBody(response, file, onProgress) {
   const report = () => onProgress?.({ file, loaded, total, progress: total && loaded / total })
   report()
   const reader = response.body?.getReader()
-  for (let chunk = await reader?.read(); chunk?.value; chunk = await reader?.read()) {
-    chunks.push(chunk.value)
-    loaded += chunk.value.length
-    report()
+  const next = () => soon(file, Promise.resolve(reader?.read()))
+  try {
+    for (let chunk = await next(); chunk?.value; chunk = await next()) {
+      chunks.push(chunk.value)
+      loaded += chunk.value.length
+      report()
+    }
+  } catch (thrown) {
+    // One that stalled is not to hold its connection.
+    reader?.cancel().catch(() => {})
+    throw thrown
   }
   if (total !== undefined && loaded !== total)
     throw new ConvletError('network', `${file}: expected ${total} bytes, the connection ended after ${loaded}`)
   return concatenate(chunks, loaded)
 }
+
+/**
+ * What comes from the server next, or an error where it keeps silent.
+ *
+ * @template Result
+ * @param {string} file
+ * @param {Promise<Result>} coming
+ */
+const soon = (file, coming) =>
+  within(
+    PATIENCE,
+    coming,
+    () => new ConvletError('network', `${file}: the server sent nothing for ${PATIENCE / 1000} seconds`),
+  )
 
 /**
  * The length of the body as it will arrive here, if the headers tell: a compressed one is counted before unpacking.

@@ -1,5 +1,6 @@
 import { compileEngine } from './build.js'
 import { ConvletError } from './errors.js'
+import { within } from './within.js'
 
 /** @import { Build } from './build.js' */
 /** @import { ErrorCode } from './errors.js' */
@@ -13,6 +14,9 @@ import { ConvletError } from './errors.js'
  * @typedef {{ code: ErrorCode, message: string, trapped: boolean }} Failure
  * @typedef {{ id: number, result?: unknown, memory?: number, error?: Failure }} Reply
  */
+
+/** Milliseconds after which a worker that does not start is given up: a busy machine takes a while to begin one. */
+const PATIENCE = 60_000
 
 /**
  * The way to an engine: in a worker of its own, or on this very thread.
@@ -36,7 +40,8 @@ export async function openPort(build) {
     let port
     try {
       port = new WorkerPort(address)
-      await port.request('start', await compileEngine(build))
+      const started = port.request('start', await compileEngine(build))
+      await within(PATIENCE, started, () => new TrapError('the engine did not start'))
       return port
     } catch (thrown) {
       port?.terminate()

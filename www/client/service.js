@@ -26,6 +26,9 @@ import { copyPixels, secrecy } from './pixels.js'
  * @property {{ pixels: number, network: number }} milliseconds bringing the pixels in; resizing and the forward pass
  */
 
+/** Pages of 64 KiB: as much as a picture of a phone's camera takes. */
+const PROBE = 1024
+
 /** The operations of the engine over one wasm instance: all that a worker, or a page without one, can be asked to do. */
 export class Service {
   /** The networks in wasm memory, by the handle the engine gave them. @type {Map<number, Network>} */
@@ -50,6 +53,16 @@ export class Service {
   /** Bytes of wasm memory; it never shrinks. */
   get memory() {
     return this.#memory.buffer.byteLength
+  }
+
+  /** Whether no more memory can be had. Asking takes some: only where the engine is to be replaced anyway. */
+  get isFull() {
+    try {
+      this.#memory.grow(PROBE)
+      return false
+    } catch {
+      return true
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Classifier, rank, read } from './classifier.js'
+import { askAbout, Classifier, rank, read } from './classifier.js'
 import { Engine } from './engine.js'
 import { ConvletError } from './errors.js'
 import { pictureOf } from './pixels.js'
@@ -166,11 +166,13 @@ export class Trainer {
     const decoding = pictureOf(source)
     decoding.catch(() => {})
     return this.#inTurn(async () => {
-      const picture = await decoding
       const index = this.#examples.length
-      const transfer = 'close' in picture ? [picture] : []
-      const request = { handle: this.#handle, picture, label: number, validation, index }
-      const example = await this.#engine.call('addPicture', request, { signal, transfer })
+      const request = { handle: this.#handle, label: number, validation, index }
+      const example = await askAbout(
+        source,
+        (picture, transfer) => this.#engine.call('addPicture', { ...request, picture }, { signal, transfer }),
+        decoding,
+      )
       this.#examples.push(example)
       return { index, split: example.validation ? 'validation' : 'training' }
     })
@@ -271,7 +273,7 @@ export class Trainer {
    */
   async #work(recipe, { signal, onStep, onEpochEnd, onCheckpoint, checkpointEvery = CHECKPOINT_EVERY }) {
     const clock = new Clock(recipe.epochs)
-    let [lastEpoch, failures, checkpointAt] = [-1, 0, performance.now()]
+    let [lastEpoch, failures, lostEnds, checkpointAt] = [-1, 0, 0, performance.now()]
     const onAbort = () => this.#wake()
     signal?.addEventListener('abort', onAbort)
     try {
@@ -280,9 +282,13 @@ export class Trainer {
         if (signal?.aborted || this.#state === 'stopping') break
         const piece = await this.#slice()
         failures = piece ? 0 : failures + 1
-        if (failures > MAX_FAILURES) throw new ConvletError('engine', 'the engine failed again and again while training')
+        if (Math.max(failures, lostEnds) > MAX_FAILURES) throw new ConvletError('engine', 'the engine failed again and again while training')
         if (!piece) continue
-        if (piece.phase === 'end') break
+        if (piece.phase === 'end') {
+          if (await this.#keepEnd()) break
+          lostEnds++
+          continue
+        }
         // An epoch may begin and end within a slice: its end is a step like any other.
         const [phase, done, total] =
           piece.phase === 'epoch'
@@ -298,7 +304,7 @@ export class Trainer {
           checkpointAt = performance.now()
         }
       }
-      if (!signal?.aborted) await this.#keepCheckpoint()
+      if (this.#state === 'stopping' && !signal?.aborted) await this.#keepCheckpoint()
     } catch (thrown) {
       // Rolled back: the checkpoint would lead to the same end.
       if (thrown instanceof ConvletError && thrown.code === 'divergence') await this.#keepCheckpoint()
@@ -317,6 +323,17 @@ export class Trainer {
       return await this.#engine.call('advance', { handle: this.#handle, milliseconds: SLICE })
     } catch (thrown) {
       if (thrown instanceof TrapError) return undefined
+      throw thrown
+    }
+  }
+
+  /** Keeps the end of the training; false where the worker failed over it, and the last steps are to be done again. */
+  async #keepEnd() {
+    try {
+      this.#checkpoint = await this.#engine.call('checkpoint', { handle: this.#handle }, { once: true })
+      return true
+    } catch (thrown) {
+      if (thrown instanceof TrapError) return false
       throw thrown
     }
   }
@@ -359,9 +376,9 @@ export class Trainer {
    * @returns {Promise<Examination>}
    */
   async classify(source, { signal } = {}) {
-    const picture = await pictureOf(source)
-    const transfer = 'close' in picture ? [picture] : []
-    const classification = await this.#engine.call('examine', { handle: this.#handle, picture }, { signal, transfer })
+    const classification = await askAbout(source, (picture, transfer) =>
+      this.#engine.call('examine', { handle: this.#handle, picture }, { signal, transfer }),
+    )
     return { ...classification, predictions: rank(this.labels, classification.probabilities) }
   }
 
@@ -405,12 +422,12 @@ export class Trainer {
    * @returns {Promise<ImageData[]>}
    */
   async preview(source, { augment, seed = 0, count = 8, signal } = {}) {
-    const picture = await pictureOf(source)
-    const transfer = 'close' in picture ? [picture] : []
     const chosen = augment ?? this.#options.augment
     const rust = chosen === undefined ? (await this.#engine.call('defaults', { depth: this.#depth, examples: 0 })).augment : augmentToRust(chosen)
-    const request = { handle: this.#handle, picture, augment: rust, seed, count }
-    const values = await this.#engine.call('preview', request, { signal, transfer })
+    const request = { handle: this.#handle, augment: rust, seed, count }
+    const values = await askAbout(source, (picture, transfer) =>
+      this.#engine.call('preview', { ...request, picture }, { signal, transfer }),
+    )
     const { height, width, channels, rescale } = this.input
     const length = height * width * channels
     return Array.from({ length: count }, (_, number) => {
