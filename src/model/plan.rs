@@ -263,12 +263,16 @@ impl Plan {
                 state,
                 scratch: &mut self.scratch,
             });
+            // Back in its place first: of an input that the layer takes twice, the second gradient is added there.
+            self.gradients[*doutput] = dout;
             for (i, (target, slot)) in dinputs.iter().zip(taken.iter_mut()).enumerate() {
                 let len = n * shapes.input_len(i);
                 match *target {
                     Target::Unused | Target::InPlace => {}
                     Target::AddInPlace(to) => {
-                        add_assign(&mut self.gradients[to][..len], &dout[..len])
+                        let dout = std::mem::take(&mut self.gradients[*doutput]);
+                        add_assign(&mut self.gradients[to][..len], &dout[..len]);
+                        self.gradients[*doutput] = dout;
                     }
                     Target::Write(id) => self.gradients[id] = std::mem::take(slot),
                     Target::Add { from, to } => {
@@ -277,7 +281,6 @@ impl Plan {
                     }
                 }
             }
-            self.gradients[*doutput] = dout;
         }
     }
 
