@@ -320,7 +320,7 @@ export class Trainer {
   /** Some milliseconds of work; undefined where the worker failed, and another will go on from the last checkpoint. */
   async #slice() {
     try {
-      return await this.#engine.call('advance', { handle: this.#handle, milliseconds: SLICE })
+      return await this.#engine.call('advance', { handle: this.#handle, milliseconds: SLICE }, { once: true })
     } catch (thrown) {
       if (thrown instanceof TrapError) return undefined
       throw thrown

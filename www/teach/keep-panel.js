@@ -2,7 +2,7 @@ import { byId } from '../page/dom.js'
 import { bytes } from '../page/format.js'
 
 /** @import { Project } from './project.js' */
-/** @import { Store } from './store.js' */
+/** @import { AnyStore as Store } from './store.js' */
 /** @import { Training } from './training.js' */
 
 /** The share of its room from which on the page warns. */

@@ -1,5 +1,5 @@
 /** The studio: collect pictures, train a network on them, judge it, keep it. */
-import { ConvletError } from '../client/errors.js'
+import { ConvletError, messageOf } from '../client/errors.js'
 import { Answer } from '../page/answer.js'
 import { byId } from '../page/dom.js'
 import { Inside } from '../page/inside.js'
@@ -18,6 +18,7 @@ import { Recorder } from './recorder.js'
 import { Settings } from './settings.js'
 import { Store } from './store.js'
 import { holdProject } from './tab-lock.js'
+import { TabStore } from './tab-store.js'
 import { TrainPanel } from './train-panel.js'
 import { Training } from './training.js'
 import { Undo } from './undo.js'
@@ -26,16 +27,31 @@ const notice = new Notice()
 /** @param {unknown} thrown */
 const onError = (thrown) => notice.show(thrown)
 
+/** Ends what this tab does with the project. */
+let letGo = () => {}
+
 /** Another tab has the project, or took it: nothing here may change it. */
 function standAside() {
+  letGo()
   byId('studio', HTMLElement).inert = true
   byId('elsewhere', HTMLElement).hidden = false
   byId('take-over', HTMLButtonElement).focus()
 }
 
+/**
+ * A browser that keeps nothing is no reason not to teach.
+ *
+ * @param {unknown} thrown
+ */
+function standIn(thrown) {
+  const lasts = 'What you collect lasts until this tab is closed: save the project to have it afterwards.'
+  onError(new ConvletError('storage', `${messageOf(thrown)} ${lasts}`, { cause: thrown }))
+  return new TabStore()
+}
+
 /** All parts, over what this browser keeps. */
 async function start() {
-  const store = await Store.open()
+  const store = await Store.open().catch(standIn)
   const project = await Project.open(store)
   const settings = new Settings(store, await store.get('settings'), onError)
   const training = new Training(project, store)
@@ -43,6 +59,11 @@ async function start() {
 
   const stage = new Stage()
   const camera = new CameraPanel(stage, onError)
+  letGo = () => {
+    training.abandon()
+    store.close()
+    camera.stop()
+  }
   const undo = new Undo(onError)
   const live = new Live({
     training,

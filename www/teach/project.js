@@ -1,4 +1,4 @@
-/** @import { Picture, Store } from './store.js' */
+/** @import { AnyStore as Store, Picture } from './store.js' */
 
 /**
  * A class and the numbers of its pictures, oldest first; the pictures themselves stay in the store.

@@ -1,4 +1,4 @@
-/** @import { Store } from './store.js' */
+/** @import { AnyStore as Store } from './store.js' */
 
 /**
  * What the visitor has set. Numbers that nobody set are not here: the trainer's defaults hold for them.

@@ -1,5 +1,6 @@
 import { deleteDB, openDB } from 'idb'
 import { ConvletError, messageOf } from '../client/errors.js'
+import { within } from '../client/within.js'
 
 /** @import { DBSchema, IDBPDatabase } from 'idb' */
 
@@ -8,12 +9,16 @@ import { ConvletError, messageOf } from '../client/errors.js'
  *
  * @typedef {{ id: number, classId: number, blob: Blob }} Picture
  *
+ * @typedef {Pick<Store, keyof Store>} AnyStore this one, or what stands in for it
+ *
  * @typedef {object} Schema
  * @property {{ key: number, value: Picture, indexes: { class: number } }} pictures
  * @property {{ key: string, value: any }} state everything else, by name
  */
 
 const NAME = 'convlet-studio'
+/** Milliseconds after which a browser that does not answer is taken to be stuck: some are, until they are restarted. */
+const PATIENCE = { open: 10_000, request: 30_000 }
 
 /** What the studio keeps in this browser: pictures, one record each, and small things by name. */
 export class Store {
@@ -28,8 +33,8 @@ export class Store {
 
   static async open() {
     try {
-      /** @type {IDBPDatabase<Schema & DBSchema>} */
-      const database = await openDB(NAME, 1, {
+      /** @type {Promise<IDBPDatabase<Schema & DBSchema>>} */
+      const opening = openDB(NAME, 1, {
         upgrade(database) {
           database.createObjectStore('pictures', { keyPath: 'id' }).createIndex('class', 'classId')
           database.createObjectStore('state')
@@ -37,7 +42,7 @@ export class Store {
         // Another tab deletes all: this one lets go.
         blocking: (_current, _blocked, event) => /** @type {IDBDatabase} */ (event.target).close(),
       })
-      return new Store(database)
+      return new Store(await within(PATIENCE.open, opening, stuck))
     } catch (thrown) {
       throw storageError(thrown)
     }
@@ -48,7 +53,7 @@ export class Store {
    * @returns {Promise<any>} undefined if nothing of that name is kept
    */
   get(name) {
-    return guarded(this.#database.get('state', name))
+    return guarded(() => this.#database.get('state', name))
   }
 
   /**
@@ -56,14 +61,14 @@ export class Store {
    * @param {unknown} value
    */
   async set(name, value) {
-    await guarded(this.#database.put('state', value, name))
+    await guarded(() => this.#database.put('state', value, name))
   }
 
   /**
    * @param {string} name
    */
   async remove(name) {
-    await guarded(this.#database.delete('state', name))
+    await guarded(() => this.#database.delete('state', name))
   }
 
   /**
@@ -72,12 +77,12 @@ export class Store {
    * @param {number} classId
    */
   pictureIds(classId) {
-    return guarded(this.#database.getAllKeysFromIndex('pictures', 'class', classId))
+    return guarded(() => this.#database.getAllKeysFromIndex('pictures', 'class', classId))
   }
 
   /** The highest number of a picture, 0 without any. */
   async lastPictureId() {
-    const cursor = await guarded(this.#database.transaction('pictures').store.openKeyCursor(null, 'prev'))
+    const cursor = await guarded(() => this.#database.transaction('pictures').store.openKeyCursor(null, 'prev'))
     return cursor?.primaryKey ?? 0
   }
 
@@ -85,15 +90,17 @@ export class Store {
    * @param {number} id
    */
   picture(id) {
-    return guarded(this.#database.get('pictures', id))
+    return guarded(() => this.#database.get('pictures', id))
   }
 
   /**
    * @param {number[]} ids
    */
   async pictures(ids) {
-    const { store } = this.#database.transaction('pictures')
-    const found = await guarded(Promise.all(ids.map((id) => store.get(id))))
+    const found = await guarded(() => {
+      const { store } = this.#database.transaction('pictures')
+      return Promise.all(ids.map((id) => store.get(id)))
+    })
     return found.filter((picture) => picture !== undefined)
   }
 
@@ -117,14 +124,21 @@ export class Store {
    * @param {(store: import('idb').IDBPObjectStore<Schema & DBSchema, ['pictures'], 'pictures', 'readwrite'>) => Promise<unknown>[]} requests
    */
   async #write(requests) {
-    const transaction = this.#database.transaction('pictures', 'readwrite')
-    await guarded(Promise.all([...requests(transaction.store), transaction.done]))
+    await guarded(() => {
+      const transaction = this.#database.transaction('pictures', 'readwrite')
+      return Promise.all([...requests(transaction.store), transaction.done])
+    })
+  }
+
+  /** Lets go: nothing is kept or read any more. */
+  close() {
+    this.#database.close()
   }
 
   /** Deletes everything and looks whether it is gone. */
   async deleteAll() {
-    this.#database.close()
-    await guarded(deleteDB(NAME))
+    this.close()
+    await guarded(() => deleteDB(NAME))
     const left = await indexedDB.databases()
     if (left.some(({ name }) => name === NAME))
       throw new ConvletError('storage', 'The browser did not delete the pictures. Close other tabs of this page and try again.')
@@ -135,22 +149,31 @@ export class Store {
  * What a storage request gives, or an error with words for people.
  *
  * @template Result
- * @param {Promise<Result>} request
+ * @param {() => Promise<Result>} request may throw by itself, as on a connection that is closed
  * @returns {Promise<Result>}
  */
 async function guarded(request) {
   try {
-    return await request
+    return await within(PATIENCE.request, request(), stuck)
   } catch (thrown) {
     throw storageError(thrown)
   }
 }
+
+const stuck = () => new Error('it does not answer')
 
 /**
  * @param {unknown} thrown
  */
 function storageError(thrown) {
   const names = [thrown, /** @type {{ cause?: unknown }} */ (thrown)?.cause].map((error) => (error instanceof Error ? error.name : ''))
+  // The connection is closed: by the browser, by a deletion of the page's data, or for another tab.
+  if (names.includes('InvalidStateError'))
+    return new ConvletError(
+      'storage',
+      'The browser has taken away what it kept for this page. Save the trained network, if there is one, and reload the page.',
+      { cause: thrown },
+    )
   return names.includes('QuotaExceededError')
     ? new ConvletError(
         'quota',

@@ -1,5 +1,6 @@
 import { Classifier } from '../client/classifier.js'
 import { ConvletError } from '../client/errors.js'
+import { fetchBytes, fileName } from '../client/fetch.js'
 import { Trainer } from '../client/trainer.js'
 
 /** @import { Examination } from '../client/classifier.js' */
@@ -7,7 +8,7 @@ import { Trainer } from '../client/trainer.js'
 /** @import { TrainOptions } from '../client/recipe.js' */
 /** @import { Depth, Logs } from '../client/trainer.js' */
 /** @import { Project } from './project.js' */
-/** @import { Store } from './store.js' */
+/** @import { AnyStore as Store } from './store.js' */
 
 /**
  * What is trained, and how: all that `Trainer.create` needs but the pictures.
@@ -46,6 +47,10 @@ export class Training extends EventTarget {
   #classifier
   /** @type {AbortController | undefined} */
   #aborting
+  /** The networks fetched to begin from, by address: nothing is asked for twice. @type {Map<string, File>} */
+  #bases = new Map()
+  /** Whether another tab goes on with the project. */
+  #isAbandoned = false
   /** @type {'idle' | 'preparing' | 'running' | 'paused' | 'judging'} */
   state = 'idle'
   /** What the last training came to. @type {Result | undefined} */
@@ -145,6 +150,7 @@ export class Training extends EventTarget {
       this.#become('judging')
       await this.#finish(this.#trainer, kept)
     } catch (thrown) {
+      if (this.#isAbandoned) return
       // What was stopped before it began, or cannot go on, is not to be taken up again.
       if (signal.aborted || (thrown instanceof ConvletError && thrown.code === 'divergence')) await this.forget()
       if (!signal.aborted) throw thrown
@@ -160,7 +166,8 @@ export class Training extends EventTarget {
    * @param {AbortSignal} signal
    */
   async #prepare({ recipe, labels, examples, checkpoint }, signal) {
-    const options = { ...recipe, labels, deterministic: true, signal }
+    const base = await this.#fetched(recipe.base, signal)
+    const options = { ...recipe, base, labels, deterministic: true, signal }
     const trainer = checkpoint ? await Trainer.resume(checkpoint, options) : await Trainer.create(options)
     for (let start = 0; start < examples.length; start += AT_A_TIME) {
       signal.throwIfAborted()
@@ -173,6 +180,17 @@ export class Training extends EventTarget {
       this.dispatchEvent(new CustomEvent('examples', { detail }))
     }
     return trainer
+  }
+
+  /**
+   * @param {Recipe['base']} base
+   * @param {AbortSignal} signal
+   */
+  async #fetched(base, signal) {
+    if (typeof base !== 'string') return base
+    const file = this.#bases.get(base) ?? new File([await fetchBytes(base, { signal })], fileName(base))
+    this.#bases.set(base, file)
+    return file
   }
 
   /**
@@ -242,6 +260,12 @@ export class Training extends EventTarget {
       this.#become('idle')
     }
     return true
+  }
+
+  /** Ends the training at once, for another tab to go on with it from its last checkpoint. */
+  abandon() {
+    this.#isAbandoned = true
+    this.#aborting?.abort()
   }
 
   pause() {

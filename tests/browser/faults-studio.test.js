@@ -1,0 +1,71 @@
+/** Workers that are killed and tabs that are left, frozen or replaced, in the studio: the training goes on. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { launch } from './support/browser.js'
+import { servePage } from './support/convlet-page.js'
+import { files, fill, openStudio, training } from './support/faulty-studio.js'
+import { StudioPage } from './support/studio-page.js'
+
+let browser, server
+
+before(async () => {
+  browser = await launch()
+  server = await servePage()
+})
+
+after(async () => {
+  await browser?.close()
+  await server?.close()
+})
+
+describe('a worker that is killed', () => {
+  test('at any point of a training: another goes on, to the end', async () => {
+    const studio = await fill(await openStudio(browser, server))
+    for (const operation of ['openTrainer', 'addPicture', 'begin', 'advance', 'evaluate', 'save', 'open']) {
+      await studio.page.evaluate((operation) => ((killed.length = 0), killAt(operation)), operation)
+      await studio.train()
+      assert.deepEqual(await studio.page.evaluate(() => killed), [operation])
+    }
+    await studio.close()
+  })
+})
+
+describe('a tab', () => {
+  test('whose project another takes over stops its training, and writes nothing any more', async () => {
+    const first = await openStudio(browser, server, () => {
+      globalThis.writes = 0
+      const { put } = IDBObjectStore.prototype
+      IDBObjectStore.prototype.put = function (...given) {
+        globalThis.writes++
+        return put.apply(this, given)
+      }
+    })
+    await fill(first, 1000, 1)
+    await first.page.locator('#train').click()
+    await training(first)
+    const second = new StudioPage({ page: await first.context.newPage(), context: first.context })
+    await second.page.goto(`${server.url}teach.html`)
+    await second.page.locator('#take-over').click()
+    await first.page.locator('#elsewhere').waitFor({ state: 'visible' })
+    const writes = await first.page.evaluate(() => globalThis.writes)
+    await training(second)
+    await second.page.locator('#stop').click()
+    await second.trained()
+    assert.equal(await first.page.evaluate(() => globalThis.writes), writes)
+    assert.equal(await first.page.locator('#progress').isVisible(), false)
+    await first.close()
+  })
+
+  test('that is frozen goes on where it was', async () => {
+    const studio = await fill(await openStudio(browser, server), 200)
+    const devtools = await studio.context.newCDPSession(studio.page)
+    await studio.page.locator('#train').click()
+    await training(studio)
+    await devtools.send('Page.setWebLifecycleState', { state: 'frozen' })
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await devtools.send('Page.setWebLifecycleState', { state: 'active' })
+    await studio.trained()
+    studio.assertQuiet()
+    await studio.close()
+  })
+})
