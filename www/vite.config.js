@@ -1,4 +1,5 @@
 import { defineConfig } from 'vite'
+import { policy, policyFile } from './policy.js'
 import { precache } from './precache.js'
 
 /**
@@ -17,7 +18,8 @@ const elementsFirst = {
 }
 
 export default defineConfig({
-  plugins: [elementsFirst, precache],
+  plugins: [elementsFirst, precache, policyFile],
+  preview: { headers: policy },
   // The pages may lie anywhere on any host.
   base: './',
   // A missing file answers 404, not the front page.
