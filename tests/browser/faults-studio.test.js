@@ -28,6 +28,18 @@ describe('a worker that is killed', () => {
     }
     await studio.close()
   })
+
+  test('again and again: said, and the training goes on after a reload', async () => {
+    const studio = await fill(await openStudio(browser, server), 20)
+    await studio.page.evaluate(() => killAt('advance', 100))
+    await studio.page.locator('#train').click()
+    await studio.page.locator('#notice').waitFor({ timeout: 90_000 })
+    assert.match(await studio.trouble(), /again and again/)
+    assert.ok(await studio.page.locator('#train').isVisible())
+    await studio.reload()
+    await studio.trained()
+    await studio.close()
+  })
 })
 
 describe('a tab', () => {
@@ -66,6 +78,19 @@ describe('a tab', () => {
     await devtools.send('Page.setWebLifecycleState', { state: 'active' })
     await studio.trained()
     studio.assertQuiet()
+    await studio.close()
+  })
+
+  test('that is left and come back to goes on with its training', async () => {
+    const studio = await fill(await openStudio(browser, server), 1000, 1)
+    await studio.page.locator('#train').click()
+    await training(studio)
+    await studio.page.goto(server.url)
+    await studio.page.goBack()
+    await studio.ready()
+    await training(studio)
+    await studio.page.locator('#stop').click()
+    await studio.trained()
     await studio.close()
   })
 })
