@@ -86,4 +86,19 @@ describe('storage', () => {
     assert.deepEqual((await studio.classes())[0], ['Class 1', 2])
     await studio.close()
   })
+
+  test('wiped: said, and a reload begins anew', async () => {
+    const studio = await openStudio(browser, server)
+    await studio.add('Class 1', files(2, [180, 20, 30]))
+    const other = await studio.context.newPage()
+    await other.goto(`${server.url}tutorial.html`)
+    await other.evaluate(
+      () => new Promise((resolve) => Object.assign(indexedDB.deleteDatabase('convlet-studio'), { onsuccess: resolve })),
+    )
+    await studio.card('Class 1').locator('input[type=file]').setInputFiles(files(1, [180, 20, 30]))
+    assert.match(await studio.trouble(), /taken away.*reload/)
+    await studio.reload()
+    assert.deepEqual(await studio.classes(), [['Class 1', 0], ['Class 2', 0]])
+    await studio.close()
+  })
 })
