@@ -314,9 +314,9 @@ impl Model {
     }
 
     /// Runs the `n` samples in [`Self::input_mut`] through all layers: (n, outputs) probabilities, or logits where
-    /// `mode` is training.
+    /// `mode` is training. Here and below, nothing for more samples than [`Self::input_mut`] made room for.
     pub fn forward(&mut self, n: usize, mode: Mode) -> &[f32] {
-        let Some(plan) = &mut self.plans[mode as usize] else { return &[] };
+        let Some(plan) = with_room(&mut self.plans, n, mode) else { return &[] };
         self.step += u64::from(mode == Mode::Training);
         plan.forward(n, &mut self.parameters, &self.rng.fork(self.step))
     }
@@ -366,7 +366,7 @@ impl Model {
 
     /// The logits of the last training forward of `n` samples, and where their gradient goes.
     pub fn output_mut(&mut self, n: usize) -> (&[f32], &mut [f32]) {
-        match &mut self.plans[Mode::Training as usize] {
+        match with_room(&mut self.plans, n, Mode::Training) {
             Some(plan) => plan.output_mut(n),
             None => (&[], &mut []),
         }
@@ -374,7 +374,7 @@ impl Model {
 
     /// From the logits' gradient back through all layers to the weights' gradients: the mirror of [`Self::forward`].
     pub fn backward(&mut self, n: usize) {
-        if let Some(plan) = &mut self.plans[Mode::Training as usize] {
+        if let Some(plan) = with_room(&mut self.plans, n, Mode::Training) {
             plan.backward(n, &mut self.parameters);
         }
     }
@@ -382,7 +382,8 @@ impl Model {
     /// The gradient of the last backward pass for the input: (n, H, W, C). Only where it was asked for by
     /// [`Self::keep_input_gradient`].
     pub fn input_gradient(&self, n: usize) -> Option<&[f32]> {
-        self.plans[Mode::Training as usize].as_ref()?.input_gradient(n)
+        let plan = self.plans[Mode::Training as usize].as_ref();
+        plan.filter(|plan| n <= plan.capacity())?.input_gradient(n)
     }
 
     /// Makes every backward pass from now on go down to the input.
@@ -419,7 +420,8 @@ impl Model {
     /// What the named layer put out in the last forward pass in [`Mode::Inspection`]: (n, its shape).
     pub fn layer_output(&self, layer: &str, n: usize) -> Option<&[f32]> {
         let index = self.nodes.iter().position(|node| node.name == layer)?;
-        self.plans[Mode::Inspection as usize].as_ref()?.node_output(index, n)
+        let plan = self.plans[Mode::Inspection as usize].as_ref();
+        plan.filter(|plan| n <= plan.capacity())?.node_output(index, n)
     }
 
     /// Keras's table of layers, output shapes and weights.
@@ -436,6 +438,11 @@ impl Model {
     pub fn release_buffers(&mut self) {
         self.plans = [None, None, None];
     }
+}
+
+/// The plan of `mode`, if it has room for `n` samples.
+fn with_room(plans: &mut [Option<Plan>; 3], n: usize, mode: Mode) -> Option<&mut Plan> {
+    plans[mode as usize].as_mut().filter(|plan| n <= plan.capacity())
 }
 
 /// What a layer applies last.

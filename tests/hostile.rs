@@ -204,6 +204,22 @@ fn a_batch_that_takes_gigabytes_is_refused() {
     }
 }
 
+/// Found by fuzzing: 100,000 samples were asked for after room for one.
+#[test]
+fn nothing_comes_of_more_samples_than_there_is_room_for() {
+    let mut model = Model::new(Architecture::article(), 1).unwrap();
+    for mode in [Mode::Inference, Mode::Training, Mode::Inspection] {
+        model.input_mut(1, mode).unwrap().fill(0.5);
+        assert_eq!(model.forward(1, mode).len(), 1);
+        assert!(model.forward(2, mode).is_empty());
+    }
+    model.backward(2);
+    assert!(model.output_mut(2).0.is_empty() && model.output_mut(1).0.len() == 1);
+    assert_eq!(model.input_gradient(2), None);
+    assert_eq!(model.layer_output("dense", 2), None);
+    assert_eq!(model.layer_output("dense", 1).map(<[f32]>::len), Some(128));
+}
+
 #[test]
 fn no_temperature_makes_probabilities_vanish() {
     let at = |temperature: Value| {
