@@ -1,9 +1,10 @@
 //! The JavaScript interface, as a worker in a real browser calls it.
 #![cfg(target_family = "wasm")]
 
-use convlet::architecture::Architecture;
+use convlet::architecture::{Architecture, LayerSpec};
 use convlet::wasm::Network;
 use js_sys::Reflect;
+use serde_json::{Value, json};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -93,6 +94,34 @@ fn a_saved_network_comes_back_the_same() {
     assert_eq!(again.save().unwrap(), bytes);
 }
 
+/// Keras's JSON of a chain of layers on a square input.
+fn chain(side: usize, channels: usize, layers: &[(&str, Value)]) -> String {
+    let layers = layers.iter().map(|(class, config)| LayerSpec::new(class, config.clone()));
+    let chain = Architecture::sequential([side, side, channels], layers.collect()).unwrap();
+    chain.to_json().to_string()
+}
+
+/// Sizes whose products a 32-bit address would wrap around among them.
+#[wasm_bindgen_test]
+fn a_network_that_costs_too_much_is_refused() {
+    let wide = json!({"pool_size": [65536, 65536], "padding": "same"});
+    let large = json!({"filters": 3, "kernel_size": 255, "padding": "same"});
+    let border = json!({"filters": 1, "kernel_size": [1, 4096], "padding": "same"});
+    let units = json!({"units": 1 << 20});
+    let whole = ("GlobalAveragePooling2D", json!({}));
+    for (json, expected) in [
+        (chain(64, 3, &[("MaxPooling2D", wide)]), "at most 255 places"),
+        (chain(4096, 3, &[("Conv2D", large)]), "at most 68719476736 multiplications"),
+        (chain(4096, 16, &[("Conv2D", border)]), "in the bordered image"),
+        (chain(4096, 4096, &[whole]), "activations in the network"),
+        (chain(64, 3, &[("Flatten", json!({})), ("Dense", units)]), "268435456 weights"),
+    ] {
+        let (code, message) = thrown(Network::from_architecture(&json, 0));
+        assert!(["architecture", "shape"].contains(&&code[..]), "{code}: {message}");
+        assert!(message.contains(expected), "expected {expected:?} in {message:?}");
+    }
+}
+
 #[wasm_bindgen_test]
 fn what_goes_wrong_carries_a_code() {
     let (code, message) = thrown(Network::from_bytes(b"<!doctype html>", "model.bin"));
@@ -104,6 +133,7 @@ fn what_goes_wrong_carries_a_code() {
     assert_eq!(thrown(network.train_on_batch(&[0.0; 7], &[1.0])).0, "shape");
     assert_eq!(thrown(network.pixels(1 << 20, 1 << 20)).0, "argument");
     assert_eq!(thrown(network.classify_pixels(9, 9)).0, "shape");
+    assert_eq!(thrown(network.predict(&[], 1 << 31)).0, "shape");
     assert_eq!(
         thrown(network.pixels(0, 9).and_then(|_| network.classify_pixels(0, 9))).0,
         "argument"

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { launch } from './support/browser.js'
 import { answerWith, ConvletPage, servePage } from './support/convlet-page.js'
-import { COLOUR_TENSORS, colourModel } from './support/models.js'
+import { COLOUR_TENSORS, colourModel, withHeader } from './support/models.js'
 import { plainPng } from './support/pictures.js'
 
 const MODEL = '/models/pets.safetensors'
@@ -25,7 +25,30 @@ after(async () => {
 
 const { 'dense/kernel': kernel, 'dense/bias': bias } = COLOUR_TENSORS
 const withKernel = (values) => colourModel({ tensors: { ...COLOUR_TENSORS, 'dense/kernel': { ...kernel, values } } })
-const wrongDtype = () => Buffer.from(colourModel().toString('latin1').replace('"F32"', '"I32"'), 'latin1')
+
+/** @param {string} from @param {string} to */
+const replaced = (from, to) =>
+  withHeader(colourModel(), (header) => {
+    assert.ok(header.includes(from), header)
+    return header.replace(from, () => to)
+  })
+
+/** @param {bigint} length */
+const ofLength = (length) => {
+  const file = colourModel()
+  file.writeBigUInt64LE(length)
+  return file
+}
+
+/** The colours' architecture with its input's shape and first layer replaced. */
+const ofArchitecture = (side, channels, class_name, config) => {
+  const input = { class_name: 'InputLayer', config: { batch_shape: [null, side, side, channels], name: 'input' } }
+  const layers = [input, { class_name, config: { name: 'first', ...config } }]
+  const architecture = JSON.stringify({ class_name: 'Sequential', config: { name: 'costly', layers } })
+  return colourModel({ metadata: { architecture } })
+}
+
+const deep = (depth) => '['.repeat(depth) + ']'.repeat(depth)
 
 /** What is wrong with a file, and what the page must say of it. @type {[string, Buffer, RegExp][]} */
 const BAD_FILES = [
@@ -35,7 +58,21 @@ const BAD_FILES = [
   ['random bytes', Buffer.from('GIF89a, which is no model file at all'), /expected/],
   ['another format', colourModel({ metadata: { format: 'pt' } }), /format/],
   ['another version', colourModel({ metadata: { version: '99' } }), /version/],
-  ['another dtype', wrongDtype(), /I32|dtype/],
+  ['another dtype', replaced('"F32"', '"I32"'), /I32|dtype/],
+  ['longer than can be', ofLength(2n ** 64n - 1n), /header's length/],
+  ['said to be longer than it is', ofLength(4_000_000n), /header of 4000000 bytes.*truncated/],
+  ['of tensors that overlap', replaced('[36,48]', '[32,44]'), /dense\/bias.*start at 36, got 32: it overlaps/],
+  ['of tensors with a gap', replaced('[36,48]', '[40,52]'), /dense\/bias.*start at 36, got 40: it leaves a gap/],
+  ['of places beyond all numbers', replaced('[36,48]', '[36,18446744073709551616]'), /dense\/bias.*whole number/],
+  ['of a shape beyond all numbers', replaced('[3,3]', '[4294967296,4294967297]'), /bytes of F32 \[4294967296, 4294967297\]|whole number/],
+  ['of a tensor said twice', replaced('"dense/bias"', '"dense/kernel"'), /key "dense\/kernel" twice/],
+  ['of metadata said twice', replaced('"version"', '"format"'), /key "format" twice/],
+  ['of JSON without a floor', replaced('"F32"', deep(100_000)), /dense\/kernel.*expected a dtype/],
+  ['of training without a floor', colourModel({ metadata: { training: deep(100_000) } }), /training.*recursion limit/],
+  ['infinite', withKernel([-Infinity, 0, 0, 0, 10, 0, 0, 0, 10]), /finite numbers, got -inf at index 0/],
+  ['one whose network takes hours', ofArchitecture(4096, 3, 'Conv2D', { filters: 3, kernel_size: 255, padding: 'same' }), /68719476736 multiplications/],
+  ['one whose network takes gigabytes', ofArchitecture(4096, 4096, 'GlobalAveragePooling2D', {}), /268435456 activations/],
+  ['one whose sizes wrap around', ofArchitecture(8, 3, 'MaxPooling2D', { pool_size: 65536, padding: 'same' }), /at most 255 places/],
   ['a wrong shape', colourModel({ tensors: { ...COLOUR_TENSORS, 'dense/bias': { shape: [2], values: [0, 0] } } }), /shape|\(?3\)?/],
   ['a missing tensor', colourModel({ tensors: { 'dense/kernel': kernel } }), /dense\/bias/],
   ['an extra tensor', colourModel({ tensors: { ...COLOUR_TENSORS, 'other/bias': bias } }), /other\/bias/],

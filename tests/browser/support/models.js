@@ -14,12 +14,33 @@ export function safetensors(metadata, tensors) {
     data.push(Buffer.from(Float32Array.from(values).buffer))
     header[name] = { dtype: 'F32', shape, data_offsets: [offset, (offset += values.length * 4)] }
   }
-  const json = Buffer.from(JSON.stringify(header))
+  return container(JSON.stringify(header), Buffer.concat(data))
+}
+
+/**
+ * A header's text and the tensors' bytes after it, whatever they are.
+ *
+ * @param {string} header
+ * @param {Buffer} data
+ */
+function container(header, data) {
+  const json = Buffer.from(header)
   // The tensors begin at a multiple of eight bytes: the header is padded with spaces.
   const padded = Buffer.concat([json, Buffer.alloc(-json.length & 7, ' ')])
   const length = Buffer.alloc(8)
   length.writeBigUInt64LE(BigInt(padded.length))
-  return Buffer.concat([length, padded, ...data])
+  return Buffer.concat([length, padded, data])
+}
+
+/**
+ * A model file with its header's text changed.
+ *
+ * @param {Buffer} file
+ * @param {(header: string) => string} change
+ */
+export function withHeader(file, change) {
+  const end = 8 + Number(file.readBigUInt64LE())
+  return container(change(file.toString('utf8', 8, end)), file.subarray(end))
 }
 
 /** Red, green or blue: the mean of each channel, times ten, then softmax. */
