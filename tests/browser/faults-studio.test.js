@@ -93,4 +93,32 @@ describe('a tab', () => {
     await studio.trained()
     await studio.close()
   })
+
+  test('whose clock is set back trains and keeps as ever', async () => {
+    const studio = await fill(
+      await openStudio(browser, server, () => {
+        const { now } = Date
+        globalThis.behind = 0
+        Date.now = () => now() - globalThis.behind
+      }),
+      100,
+    )
+    await studio.page.locator('#train').click()
+    await training(studio)
+    await studio.page.evaluate(() => (globalThis.behind = 86_400_000))
+    await studio.trained()
+    await studio.reload()
+    await studio.page.locator('#judge-body').waitFor()
+    await studio.close()
+  })
+
+  test('whose camera is unplugged says so, and files go on', async () => {
+    const studio = await openStudio(browser, server)
+    await studio.page.locator('#camera').click()
+    await studio.page.locator('#badge').waitFor()
+    await studio.page.locator('#video').evaluate((video) => video.srcObject.getTracks()[0].dispatchEvent(new Event('ended')))
+    assert.match(await studio.trouble(), /camera went away/)
+    await studio.add('Class 1', files(1, [180, 20, 30]))
+    await studio.close()
+  })
 })
