@@ -1,0 +1,81 @@
+/** Memory that ends while a model is loaded, a picture classified, a network trained. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { launch } from './support/browser.js'
+import { BLANK, openClient } from './support/client-page.js'
+import { answerWith } from './support/convlet-page.js'
+import { firstPages, withMemoryLimit } from './support/faults.js'
+import { colourModel } from './support/models.js'
+import { serve, WWW } from './support/server.js'
+
+const WASM = readFileSync(join(WWW, 'pkg/convlet_bg.wasm'))
+
+let browser, server
+
+before(async () => {
+  browser = await launch()
+  server = await serve(WWW, {
+    '/blank.html': BLANK,
+    '/colours.safetensors': answerWith(colourModel()),
+    '/limited.wasm': (request, response) => {
+      const pages = Number(new URL(request.url, 'http://host').searchParams.get('pages'))
+      answerWith(withMemoryLimit(WASM, pages), { 'content-type': 'application/wasm' })(request, response)
+    },
+  })
+})
+
+after(async () => {
+  await browser?.close()
+  await server?.close()
+})
+
+/** What becomes of a load, a look at a large picture and some steps, with so many pages of memory. */
+async function live(pages) {
+  const { page, context } = await openClient(browser, server, { wasm: `limited.wasm?pages=${pages}` })
+  try {
+    return await page.evaluate(async () => {
+      const stages = {}
+      const loaded = await outcome(Classifier.load('models/article.safetensors', { deterministic: true }))
+      stages.load = loaded.code ? loaded : 'done'
+      const own = loaded.code ? undefined : loaded
+      if (own) {
+        stages.large = await outcome(own.classify(new ImageData(2000, 1500)).then(() => 'done'))
+        // The way on: a small picture.
+        stages.small = await outcome(own.classify(red()).then(() => 'done'))
+      }
+      const trainer = await outcome(Trainer.create({ base: 'models/article.safetensors', labels: ['a', 'b'], deterministic: true, options: { epochs: 1 }, depth: 'whole' }))
+      if (trainer.code) stages.train = trainer
+      else {
+        stages.train = await outcome(
+          (async () => {
+            for (let number = 0; number < 8; number++) await trainer.addExample(red(), number % 2 ? 'a' : 'b')
+            await trainer.train()
+            return 'done'
+          })(),
+        )
+      }
+      return stages
+    })
+  } finally {
+    await context.close()
+  }
+}
+
+test('memory that ends, at every allocation: said with the size, and what needs less goes on', async () => {
+  const first = firstPages(WASM)
+  const outcomes = []
+  // Each step is a few allocations later; the last has room for all.
+  for (const pages of [...Array.from({ length: 6 }, (_, step) => first + step * 64), first + 1000]) outcomes.push(await live(pages))
+  for (const stages of outcomes)
+    for (const [stage, result] of Object.entries(stages)) {
+      if (result === 'done') continue
+      assert.equal(result.name, 'ConvletError', `${stage}: ${JSON.stringify(result)}`)
+      assert.match(result.message, /memory|again and again/, stage)
+    }
+  assert.equal(outcomes[0].load.code, 'engine')
+  assert.deepEqual(outcomes.at(-1), { load: 'done', large: 'done', small: 'done', train: 'done' })
+  assert.ok(outcomes.some(({ large, small }) => large?.code && small === 'done'), 'a picture too large leaves the next one alone')
+  assert.ok(outcomes.some(({ train, load }) => load === 'done' && train?.code))
+})
