@@ -40,7 +40,7 @@ test('one file from the disk, the network off: the whole page, in a worker', asy
   assert.equal(await convlet.answered(), 'cat')
   const [, dog] = await convlet.page.locator('.sample').all()
   assert.equal(await convlet.answerTo(() => dog.click()), 'dog')
-  assert.match(await convlet.page.locator('#facts').textContent(), /pets\.safetensors.*676,785/)
+  assert.match(await convlet.page.locator('#facts').textContent(), /pets\.safetensors.*811,009/)
   assert.equal(convlet.page.workers().length, 1)
   const links = await convlet.page.locator('a').evaluateAll((links) => links.map((link) => link.getAttribute('href')))
   assert.deepEqual(links.filter((href) => !href.startsWith('#')), [], 'no link leads to where nothing is')
