@@ -54,7 +54,7 @@ for (const [width, colorScheme] of [[1280, 'light'], [360, 'dark']])
     const before = requests.length
     await page.locator('convlet-convolution button.step').click()
     await page.locator('convlet-descent button.step').click()
-    await page.locator('convlet-history').getByRole('slider', { name: 'Epoch' }).fill('20')
+    await page.locator('convlet-history').first().getByRole('slider', { name: 'Epoch' }).fill('20')
     await page.locator('convlet-history').getByText('validation accuracy 0.8372').waitFor()
     assert.deepEqual(requests.slice(before), [])
     await page.evaluate(axe)

@@ -54,7 +54,8 @@ export class ConvletConfusion extends ConvletElement {
       make('tbody', '', ...matrix.map((row, truth) => this.#row(row, truth))),
     )
     const words = all > 0 ? `${whole(right)} of ${whole(all)} right: ${percent(right / all)}.` : 'Nothing counted yet.'
-    this.root.replaceChildren(scrollable('Confusion matrix', table), make('p', 'words', words))
+    // Several on a page are told apart by what they say.
+    this.root.replaceChildren(scrollable(`Confusion matrix: ${words}`, table), make('p', 'words', words))
   }
 
   /**
