@@ -3,11 +3,11 @@
 //! A *temperature* (Guo et al. 2017) divides the logits; fitted on pictures that the network was not trained on, it makes
 //! of a confidence of 0.9 an answer that is right nine times in ten.
 //!
-//! *Unfamiliarity* says how unlike the training pictures a picture is. The layers in the middle of a network see surfaces
-//! and parts, of whatever picture; the last ones see little but what tells the classes apart. So it adds two things, each
-//! in standard deviations over the training pictures: how far the features in the middle are from theirs (the logarithm
-//! of the Mahalanobis distance, as Lee et al. 2018, of the logarithms of the channels' means), and how much less certain
-//! the answer is. About 0 for what the network knows; above a threshold, the answer is 'none of these'.
+//! *Unfamiliarity* says how unlike the training pictures a picture is. The last layers see little but what tells the
+//! classes apart; earlier ones see surfaces and parts, of whatever picture. So it adds two things, each in standard
+//! deviations over the training pictures: how far the features at several depths are from theirs (the logarithm of the
+//! Mahalanobis distance, as Lee et al. 2018, of the logarithms of the channels' means), and how much less certain the
+//! answer is. About 0 for what the network knows; above a threshold, the answer is 'none of these'.
 //!
 //! In a model file: metadata `confidence`, JSON `{"temperature": .., "threshold": .., "certainty": RANGE, "layers":
 //! [{"name": .., "distance": RANGE}, ..]}`, a RANGE being `[mean, deviation]`; for each layer the tensors

@@ -28,7 +28,7 @@ pub struct Args {
     /// Pictures of something else, in folders: how many of them would be called none of these.
     #[arg(long, value_name = "DIR")]
     unlike: Vec<PathBuf>,
-    /// The layers whose features are to be familiar; the two in the middle without it.
+    /// The layers whose features are to be familiar; three of several depths without it.
     #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
     layers: Vec<String>,
     /// The file to write; the model itself without it.
@@ -79,13 +79,14 @@ pub fn run(args: &Args) -> Result<()> {
     write(args.out.as_ref().unwrap_or(&args.model), &file.to_bytes()?)
 }
 
-/// The layers asked for, or the two in the middle of those that put out maps of features.
+/// The layers asked for, or three of those that put out maps of features: near the beginning, in the second half, the last.
 fn watched(model: &Model, layers: &[String]) -> Result<Vec<(String, usize)>> {
-    let mut maps = model.feature_maps();
+    let maps = model.feature_maps();
     if layers.is_empty() {
-        let middle = maps.len() / 2;
-        maps.truncate(middle + 1);
-        return Ok(maps.split_off(middle.saturating_sub(1)));
+        let n = maps.len();
+        let mut wanted = vec![n / 8, 2 * n / 3, n.saturating_sub(1)];
+        wanted.dedup();
+        return Ok(wanted.into_iter().filter_map(|at| maps.get(at).cloned()).collect());
     }
     let find = |layer: &String| match maps.iter().find(|(name, _)| name == layer) {
         Some(found) => Ok(found.clone()),
