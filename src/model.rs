@@ -316,7 +316,7 @@ impl Model {
     /// Runs the `n` samples in [`Self::input_mut`] through all layers: (n, outputs) probabilities, or logits where
     /// `mode` is training. Here and below, nothing for more samples than [`Self::input_mut`] made room for.
     pub fn forward(&mut self, n: usize, mode: Mode) -> &[f32] {
-        let Some(plan) = with_room(&mut self.plans, n, mode) else { return &[] };
+        let Some(plan) = plan_mut(&mut self.plans, n, mode) else { return &[] };
         self.step += u64::from(mode == Mode::Training);
         plan.forward(n, &mut self.parameters, &self.rng.fork(self.step))
     }
@@ -343,13 +343,11 @@ impl Model {
 
     /// The layers that put out maps of features, after their activation, and how many channels each has.
     pub fn feature_maps(&self) -> Vec<(String, usize)> {
-        let named = |layer: &Arc<dyn Layer>| layer.config().get("activation").cloned();
-        let linear =
-            |layer| matches!(named(layer).as_ref().and_then(Value::as_str), None | Some("linear"));
-        let activated = self
-            .nodes
-            .iter()
-            .filter(|node| activation(&node.layer) != Activation::Linear || !linear(&node.layer));
+        let activated = self.nodes.iter().filter(|node| {
+            // A clamping activation is part of its layer, any other one of its own.
+            let clamps = node.layer.config().get("activation").is_some_and(|own| *own != "linear");
+            clamps || activation(&node.layer) != Activation::Linear
+        });
         let channels = |node: &Node| match node.output_shape[..] {
             [_, _, channels] => Some((node.name.clone(), channels)),
             _ => None,
@@ -366,7 +364,7 @@ impl Model {
 
     /// The logits of the last training forward of `n` samples, and where their gradient goes.
     pub fn output_mut(&mut self, n: usize) -> (&[f32], &mut [f32]) {
-        match with_room(&mut self.plans, n, Mode::Training) {
+        match plan_mut(&mut self.plans, n, Mode::Training) {
             Some(plan) => plan.output_mut(n),
             None => (&[], &mut []),
         }
@@ -374,7 +372,7 @@ impl Model {
 
     /// From the logits' gradient back through all layers to the weights' gradients: the mirror of [`Self::forward`].
     pub fn backward(&mut self, n: usize) {
-        if let Some(plan) = with_room(&mut self.plans, n, Mode::Training) {
+        if let Some(plan) = plan_mut(&mut self.plans, n, Mode::Training) {
             plan.backward(n, &mut self.parameters);
         }
     }
@@ -382,8 +380,7 @@ impl Model {
     /// The gradient of the last backward pass for the input: (n, H, W, C). Only where it was asked for by
     /// [`Self::keep_input_gradient`].
     pub fn input_gradient(&self, n: usize) -> Option<&[f32]> {
-        let plan = self.plans[Mode::Training as usize].as_ref();
-        plan.filter(|plan| n <= plan.capacity())?.input_gradient(n)
+        self.plan(n, Mode::Training)?.input_gradient(n)
     }
 
     /// Makes every backward pass from now on go down to the input.
@@ -420,8 +417,7 @@ impl Model {
     /// What the named layer put out in the last forward pass in [`Mode::Inspection`]: (n, its shape).
     pub fn layer_output(&self, layer: &str, n: usize) -> Option<&[f32]> {
         let index = self.nodes.iter().position(|node| node.name == layer)?;
-        let plan = self.plans[Mode::Inspection as usize].as_ref();
-        plan.filter(|plan| n <= plan.capacity())?.node_output(index, n)
+        self.plan(n, Mode::Inspection)?.node_output(index, n)
     }
 
     /// Keras's table of layers, output shapes and weights.
@@ -434,14 +430,19 @@ impl Model {
         summary::layers(&self.nodes, &self.parameters)
     }
 
+    /// The plan of `mode`, if it has room for `n` samples.
+    fn plan(&self, n: usize, mode: Mode) -> Option<&Plan> {
+        self.plans[mode as usize].as_ref().filter(|plan| n <= plan.capacity())
+    }
+
     /// Frees the buffers of all passes; they come back when they are needed.
     pub fn release_buffers(&mut self) {
         self.plans = [None, None, None];
     }
 }
 
-/// The plan of `mode`, if it has room for `n` samples.
-fn with_room(plans: &mut [Option<Plan>; 3], n: usize, mode: Mode) -> Option<&mut Plan> {
+/// [`Model::plan`], while the weights are borrowed as well.
+fn plan_mut(plans: &mut [Option<Plan>; 3], n: usize, mode: Mode) -> Option<&mut Plan> {
     plans[mode as usize].as_mut().filter(|plan| n <= plan.capacity())
 }
 

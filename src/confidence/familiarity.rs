@@ -74,7 +74,7 @@ impl Familiarity {
     /// channels.
     ///
     /// # Errors
-    /// Data: fewer than two pictures. Argument: no layer, or one of more than [`MAX_CHANNELS`].
+    /// Data: fewer than two pictures. Argument: a layer of no channels, or of more than [`MAX_CHANNELS`].
     pub fn fit(layers: &[(String, usize)], features: &[f32]) -> Result<Self> {
         let width = layers.iter().map(|(_, channels)| channels).sum::<usize>() + 1;
         let n = features.len() / width;
@@ -124,11 +124,6 @@ impl Familiarity {
         let distance = distances / self.clouds.len().max(1) as f32;
         let far = distance - CERTAINTY * self.certainty.standard(rest[0]);
         if far.is_nan() { f32::INFINITY } else { far }
-    }
-
-    /// Whether a picture of these features is none of the classes.
-    pub fn refuses(&self, features: &[f32]) -> bool {
-        self.unfamiliarity(features) > self.threshold
     }
 }
 
