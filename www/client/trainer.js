@@ -1,4 +1,5 @@
 import { askAbout, Classifier, rank, read } from './classifier.js'
+import { Clock } from './clock.js'
 import { Engine } from './engine.js'
 import { ConvletError } from './errors.js'
 import { pictureOf } from './pixels.js'
@@ -475,27 +476,6 @@ export class Trainer {
     if (!this.#recipe) return
     yield ['begin', { handle, recipe: this.#recipe, checkpoint: this.#checkpoint }]
     if (this.#isDone) yield ['finish', { handle }]
-  }
-}
-
-/** Estimates the time left. */
-class Clock {
-  /** When the first step was reported, and how much of the whole was done then. @type {{ at: number, done: number } | undefined} */
-  #first
-  #epochs
-
-  /** @param {number} epochs */
-  constructor(epochs) {
-    this.#epochs = epochs
-  }
-
-  /** @param {Pick<Piece, 'phase' | 'epoch' | 'done' | 'total'>} at */
-  secondsLeft({ phase, epoch, done, total }) {
-    if (phase !== 'step') return undefined
-    const share = (epoch + done / total) / this.#epochs
-    this.#first ??= { at: performance.now(), done: share }
-    const gone = share - this.#first.done
-    return gone > 0 ? ((performance.now() - this.#first.at) / 1000) * ((1 - share) / gone) : undefined
   }
 }
 

@@ -1,26 +1,19 @@
-import { ConvletError, messageOf } from '../client/errors.js'
 import { Bars, BARS } from './support/bars.js'
-import { CameraControl } from './support/camera-control.js'
+import { CameraControl, STAGE } from './support/camera-control.js'
 import { button, make } from './support/dom.js'
 import { ConvletElement, define, whenSeen } from './support/element.js'
 import { percent } from './support/format.js'
 import { takeFiles } from './support/intake.js'
 import { sharedModel } from './support/models.js'
 import { sheet } from './support/sheet.js'
+import { StateLine, STATE_LINE } from './support/state-line.js'
 
 /** @import { Classifier, Examination } from '../client/classifier.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
 
 const STYLE = sheet(`
 :host { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); }
-.stage {
-  position: relative; aspect-ratio: 4 / 3; overflow: hidden; border-radius: var(--round); background: var(--sunken);
-}
-.still, .video { display: block; width: 100%; height: 100%; object-fit: contain; }
-.mirrored { transform: scaleX(-1); }
 .row { margin-top: 0.75rem; }
-.state { min-height: 1.5em; color: var(--ink-soft); overflow-wrap: anywhere; }
-.state.trouble { color: var(--bad); }
 .progress { display: block; width: 100%; height: 0.5rem; margin-top: 0.25rem; accent-color: var(--accent); }
 .progress.idle { visibility: hidden; }
 :host([data-over]) .stage { outline: 3px dashed var(--accent); outline-offset: -3px; }
@@ -35,7 +28,7 @@ const STYLE = sheet(`
  */
 export class ConvletClassifier extends ConvletElement {
   /** @override */
-  static styles = [BARS, STYLE]
+  static styles = [BARS, STAGE, STATE_LINE, STYLE]
 
   static observedAttributes = ['src', 'integrity', 'camera', 'picture', 'top-k', 'loading', 'poster']
 
@@ -54,7 +47,7 @@ export class ConvletClassifier extends ConvletElement {
   /** Lets a picture that the visitor chose go. @type {(() => void) | undefined} */
   #revoke
   #still = make('img', 'still')
-  #state = make('p', 'state')
+  #state = new StateLine()
   #progress = make('progress', 'progress idle')
   #spoken = make('p', 'hidden-text')
   #bars = new Bars()
@@ -68,7 +61,6 @@ export class ConvletClassifier extends ConvletElement {
   constructor() {
     super()
     Object.assign(this.#file, { type: 'file', accept: 'image/*', hidden: true, tabIndex: -1, ariaLabel: 'Picture' })
-    this.#state.role = 'status'
     this.#spoken.setAttribute('aria-live', 'polite')
     this.#progress.ariaLabel = 'Loading the network'
     const choose = button('Choose a picture', () => this.#file.click(), 'choose')
@@ -76,7 +68,7 @@ export class ConvletClassifier extends ConvletElement {
     const controls = make('div', 'row', choose, this.#camera.button, this.#file)
     this.root.append(
       make('div', 'look', stage, controls),
-      make('div', 'verdict', ...this.#bars.elements, this.#state, this.#progress, this.#spoken),
+      make('div', 'verdict', ...this.#bars.elements, this.#state.element, this.#progress, this.#spoken),
     )
   }
 
@@ -115,8 +107,8 @@ export class ConvletClassifier extends ConvletElement {
    */
   async #load(signal) {
     const src = this.getAttribute('src')
-    if (!src) return this.#tell('No network is named yet: src is missing.')
-    this.#tell('Loading the network')
+    if (!src) return this.#state.tell('No network is named yet: src is missing.')
+    this.#state.tell('Loading the network')
     this.#progress.classList.remove('idle')
     try {
       const classifier = await sharedModel(src, {
@@ -129,7 +121,7 @@ export class ConvletClassifier extends ConvletElement {
       })
       this.classifier = classifier
       const { labels, parameters, name } = classifier
-      this.#tell(this.#picture || this.hasAttribute('picture') ? '' : 'Choose a picture, drop it here or paste it.')
+      this.#state.tell(this.#picture || this.hasAttribute('picture') ? '' : 'Choose a picture, drop it here or paste it.')
       this.emit('load', { name, labels, parameters })
       await this.#firstLook()
     } catch (thrown) {
@@ -179,7 +171,7 @@ export class ConvletClassifier extends ConvletElement {
       this.answer = answer
       const { predictions, noneOfThese = false } = answer
       this.#bars.show(predictions, classifier.labels, noneOfThese)
-      this.#tell('')
+      this.#state.tell('')
       if (!this.#camera.isOpen)
         this.#spoken.textContent = noneOfThese
           ? 'None of these'
@@ -223,23 +215,9 @@ export class ConvletClassifier extends ConvletElement {
     else if (this.#still.getAttribute('src') !== src) this.#still.src = src
   }
 
-  /**
-   * @param {string} text
-   */
-  #tell(text) {
-    this.#state.classList.remove('trouble')
-    this.#state.textContent = text
-  }
-
-  /**
-   * @param {unknown} thrown
-   */
+  /** @param {unknown} thrown */
   #fail(thrown) {
-    const error =
-      thrown instanceof ConvletError ? thrown : new ConvletError('engine', messageOf(thrown), { cause: thrown })
-    this.#state.textContent = error.message
-    this.#state.classList.add('trouble')
-    this.emit('error', error)
+    this.emit('error', this.#state.fail(thrown))
   }
 }
 

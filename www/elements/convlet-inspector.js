@@ -1,4 +1,4 @@
-import { ConvletError, messageOf } from '../client/errors.js'
+import { ConvletError } from '../client/errors.js'
 import { ArithmeticPanel, PANEL } from './inspector/arithmetic-panel.js'
 import { rangeOf } from './inspector/colour.js'
 import { face, liveliest, mosaic, peak, photo, pixels, slices } from './inspector/faces.js'
@@ -9,6 +9,7 @@ import { button, make, slider } from './support/dom.js'
 import { ConvletElement, define, every, wantsStillness, whenSeen } from './support/element.js'
 import { sharedModel } from './support/models.js'
 import { sheet } from './support/sheet.js'
+import { StateLine, STATE_LINE } from './support/state-line.js'
 
 /** @import { Classifier } from '../client/classifier.js' */
 /** @import { Arithmetic, Inspection, Learning } from '../client/inspector.js' */
@@ -21,8 +22,6 @@ const STEP = 300
 
 const STYLE = sheet(`
 :host { display: grid; gap: 1rem; min-height: 40rem; align-content: start; }
-.state { min-height: 1.5em; color: var(--ink-soft); overflow-wrap: anywhere; }
-.state.trouble { color: var(--bad); }
 .strip { display: flex; gap: 0.5rem; overflow-x: auto; padding: 4px; }
 .layer {
   flex: none; display: grid; gap: 0.125rem; justify-items: start; width: 9.75rem; padding: 0.5rem; border: 1px solid var(--line);
@@ -49,7 +48,7 @@ const STYLE = sheet(`
  */
 export class ConvletInspector extends ConvletElement {
   /** @override */
-  static styles = [MAP, HEAT, PANEL, STYLE]
+  static styles = [MAP, HEAT, PANEL, STATE_LINE, STYLE]
 
   static observedAttributes = ['src', 'picture', 'integrity', 'loading']
 
@@ -72,7 +71,7 @@ export class ConvletInspector extends ConvletElement {
   #showing = new AbortController()
   /** Ends the play. @type {AbortController | undefined} */
   #playing
-  #state = make('p', 'state')
+  #state = new StateLine()
   #spoken = make('p', 'hidden-text')
   #strip = make('div', 'strip')
   #words = make('p', 'words')
@@ -103,7 +102,6 @@ export class ConvletInspector extends ConvletElement {
 
   constructor() {
     super()
-    this.#state.role = 'status'
     this.#spoken.setAttribute('aria-live', 'polite')
     this.#strip.role = 'group'
     this.#strip.ariaLabel = 'Layers'
@@ -121,7 +119,7 @@ export class ConvletInspector extends ConvletElement {
       next.click()
     })
     this.#blank(true)
-    this.root.append(this.#state, this.#heat.element, this.#strip, this.#detail, this.#spoken)
+    this.root.append(this.#state.element, this.#heat.element, this.#strip, this.#detail, this.#spoken)
   }
 
   /**
@@ -136,7 +134,7 @@ export class ConvletInspector extends ConvletElement {
       this.#showing.abort()
       this.inspection = undefined
     })
-    if (!this.hasAttribute('src')) return this.#tell('No network is shown yet.')
+    if (!this.hasAttribute('src')) return this.#state.tell('No network is shown yet.')
     if (this.getAttribute('loading') === 'eager') this.#load(signal)
     else whenSeen(this, signal, () => this.#load(signal))
   }
@@ -145,12 +143,12 @@ export class ConvletInspector extends ConvletElement {
    * @param {AbortSignal} signal
    */
   async #load(signal) {
-    this.#tell('Loading the network')
+    this.#state.tell('Loading the network')
     try {
       const integrity = this.getAttribute('integrity') ?? undefined
       const classifier = await sharedModel(this.getAttribute('src') ?? '', { integrity, signal })
       const address = this.getAttribute('picture')
-      if (!address) return this.#tell('No picture is shown yet.')
+      if (!address) return this.#state.tell('No picture is shown yet.')
       const picture = Object.assign(new Image(), { crossOrigin: 'anonymous', src: address })
       await picture.decode().catch(() => {
         throw new ConvletError('io', `${address}: cannot be read as a picture`)
@@ -183,7 +181,7 @@ export class ConvletInspector extends ConvletElement {
       if (!same) this.#strip.replaceChildren(...inspection.layers.map((_, layer) => this.#tile(layer)))
       for (const [layer, tile] of [...this.#strip.children].entries()) this.#draw(/** @type {HTMLElement} */ (tile), outputs[layer], layer)
       await this.#heat.show(inspection)
-      this.#tell('')
+      this.#state.tell('')
       this.#blank(false)
       await this.choose(same ? this.layer : 0)
       this.emit('inspect', inspection)
@@ -446,22 +444,9 @@ export class ConvletInspector extends ConvletElement {
     for (const part of [this.#heat.element, this.#strip, this.#detail]) part.style.visibility = blank ? 'hidden' : ''
   }
 
-  /**
-   * @param {string} text
-   */
-  #tell(text) {
-    this.#state.classList.remove('trouble')
-    this.#state.textContent = text
-  }
-
-  /**
-   * @param {unknown} thrown
-   */
+  /** @param {unknown} thrown */
   #fail(thrown) {
-    const error = thrown instanceof ConvletError ? thrown : new ConvletError('engine', messageOf(thrown), { cause: thrown })
-    this.#state.textContent = error.message
-    this.#state.classList.add('trouble')
-    this.emit('error', error)
+    this.emit('error', this.#state.fail(thrown))
   }
 }
 

@@ -1,14 +1,16 @@
 import { Classifier } from '../client/classifier.js'
-import { ConvletError, messageOf } from '../client/errors.js'
+import { ConvletError } from '../client/errors.js'
 import { shrink } from '../client/shrink.js'
 import { Trainer } from '../client/trainer.js'
 import { Bars, BARS } from './support/bars.js'
-import { CameraControl } from './support/camera-control.js'
+import { CameraControl, STAGE } from './support/camera-control.js'
 import { button, make } from './support/dom.js'
+import { download } from './support/download.js'
 import { ConvletElement, define, whenSeen } from './support/element.js'
 import { fixed, percent, whole } from './support/format.js'
 import { takeFiles } from './support/intake.js'
 import { sheet } from './support/sheet.js'
+import { StateLine, STATE_LINE } from './support/state-line.js'
 import { ClassBox, CLASS_BOX } from './trainer/class-box.js'
 
 /** @import { Examination } from '../client/classifier.js' */
@@ -23,13 +25,7 @@ const WHILE_TRAINING = 200
 const STYLE = sheet(`
 :host { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); align-items: start; }
 .look, .lesson, .classes { display: grid; gap: 0.75rem; align-content: start; min-width: 0; }
-.stage {
-  position: relative; aspect-ratio: 4 / 3; overflow: hidden; border-radius: var(--round); background: var(--sunken);
-}
-.still, .video { display: block; width: 100%; height: 100%; object-fit: contain; }
-.mirrored { transform: scaleX(-1); }
-.state { min-height: 3em; color: var(--ink-soft); overflow-wrap: anywhere; }
-.state.trouble { color: var(--bad); }
+.state { min-height: 3em; }
 .progress { display: block; width: 100%; height: 0.5rem; accent-color: var(--accent); }
 .figures { min-height: 1.5em; font-size: 0.875rem; color: var(--ink-soft); }
 .idle { visibility: hidden; }
@@ -48,7 +44,7 @@ const STYLE = sheet(`
  */
 export class ConvletTrainer extends ConvletElement {
   /** @override */
-  static styles = [BARS, CLASS_BOX, STYLE]
+  static styles = [BARS, CLASS_BOX, STAGE, STATE_LINE, STYLE]
 
   static observedAttributes = ['base', 'labels', 'depth', 'epochs', 'camera', 'loading']
 
@@ -77,7 +73,7 @@ export class ConvletTrainer extends ConvletElement {
   /** @type {(() => void) | undefined} */
   #revoke
   #still = make('img', 'still')
-  #state = make('p', 'state')
+  #state = new StateLine()
   #figures = make('p', 'figures')
   #progress = make('progress', 'progress')
   #spoken = make('p', 'hidden-text')
@@ -87,7 +83,7 @@ export class ConvletTrainer extends ConvletElement {
   #classes = make('div', 'classes')
   #train = button('Train', () => this.train(), 'primary train')
   #stop = button('Stop here', () => this.stop(), 'stop')
-  #download = button('Download the model', () => this.#save(), 'download')
+  #download = button('Download the model', () => this.model && download(this.model, 'model.safetensors'), 'download')
   #camera = new CameraControl({
     onOpen: () => this.#follow(),
     onClose: () => {
@@ -100,7 +96,6 @@ export class ConvletTrainer extends ConvletElement {
   constructor() {
     super()
     Object.assign(this.#file, { type: 'file', accept: 'image/*', hidden: true, tabIndex: -1, ariaLabel: 'Picture to try' })
-    this.#state.role = 'status'
     this.#spoken.setAttribute('aria-live', 'polite')
     this.#progress.ariaLabel = 'Training'
     this.#still.hidden = true
@@ -109,7 +104,7 @@ export class ConvletTrainer extends ConvletElement {
     this.#look = make('div', 'look', stage, ways, make('div', 'verdict', ...this.#bars.elements), this.#spoken)
     const actions = make('div', 'row', this.#train, this.#stop, this.#download)
     this.root.append(
-      make('div', 'lesson', this.#classes, actions, this.#progress, this.#figures, this.#state),
+      make('div', 'lesson', this.#classes, actions, this.#progress, this.#figures, this.#state.element),
       this.#look,
     )
   }
@@ -182,8 +177,8 @@ export class ConvletTrainer extends ConvletElement {
    * @param {AbortSignal} signal
    */
   async #load(signal) {
-    if (!this.getAttribute('base')) return this.#tell('No network is named yet: base is missing.')
-    this.#tell('Loading the network')
+    if (!this.getAttribute('base')) return this.#state.tell('No network is named yet: base is missing.')
+    this.#state.tell('Loading the network')
     try {
       const { labels, parameters } = await (this.#next = this.#create())
       const { model } = this
@@ -193,7 +188,7 @@ export class ConvletTrainer extends ConvletElement {
         this.#classifier = classifier
       }
       signal.throwIfAborted()
-      this.#tell(model ? 'Trained. Show it something.' : this.#hint())
+      this.#state.tell(model ? 'Trained. Show it something.' : this.#hint())
       this.emit('load', { labels, parameters })
     } catch (thrown) {
       this.#next = undefined
@@ -300,7 +295,7 @@ export class ConvletTrainer extends ConvletElement {
     const hadFocus = this.#train.matches(':focus')
     this.#showButtons()
     if (hadFocus) this.#stop.focus()
-    this.#tell('Training')
+    this.#state.tell('Training')
     /** @type {Trainer | undefined} */
     let trainer
     try {
@@ -374,7 +369,7 @@ export class ConvletTrainer extends ConvletElement {
     this.#classifier = classifier
     this.model = model
     const right = `${whole(Math.round(accuracy * indices.length))} of ${whole(indices.length)}`
-    this.#tell(
+    this.#state.tell(
       split === 'validation'
         ? `Trained: ${right} pictures that it had not seen before are named rightly. Show it something.`
         : `Trained: ${right} pictures are named rightly, but it was trained on them. Show it something new.`,
@@ -425,7 +420,7 @@ export class ConvletTrainer extends ConvletElement {
     this.#revoke?.()
     this.#revoke = () => URL.revokeObjectURL(url)
     Object.assign(this.#still, { src: url, alt: file.name || 'The pasted picture', hidden: false })
-    if (!(await this.classify(file)) && !this.#isTraining && !this.#classifier) this.#tell(`Nothing is learned yet. ${this.#hint()}`)
+    if (!(await this.classify(file)) && !this.#isTraining && !this.#classifier) this.#state.tell(`Nothing is learned yet. ${this.#hint()}`)
   }
 
   /** Frames, each when the one before has its answer, for as long as the camera is on. */
@@ -439,33 +434,9 @@ export class ConvletTrainer extends ConvletElement {
     }
   }
 
-  #save() {
-    if (!this.model) return
-    const link = make('a', '')
-    link.href = URL.createObjectURL(this.model)
-    link.download = 'model.safetensors'
-    link.click()
-    // The browser has to have begun by then.
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
-  }
-
-  /**
-   * @param {string} text
-   */
-  #tell(text) {
-    this.#state.classList.remove('trouble')
-    this.#state.textContent = text
-  }
-
-  /**
-   * @param {unknown} thrown
-   */
+  /** @param {unknown} thrown */
   #fail(thrown) {
-    const error =
-      thrown instanceof ConvletError ? thrown : new ConvletError('engine', messageOf(thrown), { cause: thrown })
-    this.#state.textContent = error.message
-    this.#state.classList.add('trouble')
-    this.emit('error', error)
+    this.emit('error', this.#state.fail(thrown))
   }
 }
 

@@ -1,4 +1,4 @@
-import { ConvletError, messageOf } from '../client/errors.js'
+import { ConvletError } from '../client/errors.js'
 import { shrink } from '../client/shrink.js'
 import { Trainer } from '../client/trainer.js'
 import { ConvletConfusion } from './convlet-confusion.js'
@@ -8,6 +8,7 @@ import { button, make } from './support/dom.js'
 import { ConvletElement, define } from './support/element.js'
 import { fixed, percent, whole } from './support/format.js'
 import { sheet } from './support/sheet.js'
+import { StateLine, STATE_LINE } from './support/state-line.js'
 import { chance, drawAnimal } from './training/drawings.js'
 
 /** @import { Logs } from '../client/trainer.js' */
@@ -33,8 +34,7 @@ const STYLE = sheet(`
 .part-title { font-weight: 650; }
 convlet-history, convlet-confusion, convlet-inspector { padding: 0; border: 0; background: none; }
 .progress { display: block; width: 100%; height: 0.5rem; accent-color: var(--accent); }
-.state { min-height: 3em; color: var(--ink-soft); overflow-wrap: anywhere; }
-.state.trouble { color: var(--bad); }
+.state { min-height: 3em; }
 .mistakes { display: flex; flex-wrap: wrap; gap: 0.5rem; min-height: 6.5rem; padding: 0; list-style: none; align-content: start; }
 .mistake { width: 5.5rem; font-size: 0.8125rem; line-height: 1.3; }
 .mistake canvas { display: block; width: 4rem; height: 4rem; border-radius: 3px; }
@@ -51,7 +51,7 @@ summary { cursor: pointer; min-height: 2rem; }
  */
 export class ConvletTraining extends ConvletElement {
   /** @override */
-  static styles = [STYLE]
+  static styles = [STATE_LINE, STYLE]
 
   static observedAttributes = ['src', 'labels', 'pictures', 'epochs', 'seed']
 
@@ -76,7 +76,7 @@ export class ConvletTraining extends ConvletElement {
   #confusion = new ConvletConfusion()
   #mistakes = make('ul', 'mistakes')
   #progress = make('progress', 'progress')
-  #state = make('p', 'state')
+  #state = new StateLine()
   #others = button('Draw others', () => this.#drawOthers(), 'others')
   #give = make('div', 'row')
   #train = button('Train it here', () => this.train(), 'primary train')
@@ -86,7 +86,6 @@ export class ConvletTraining extends ConvletElement {
 
   constructor() {
     super()
-    this.#state.role = 'status'
     this.#progress.ariaLabel = 'Training'
     this.#sheet.role = 'img'
     const part = (/** @type {string} */ title, /** @type {Node[]} */ ...content) =>
@@ -98,7 +97,7 @@ export class ConvletTraining extends ConvletElement {
       this.#give,
       make('div', 'row', this.#train, this.#pause, this.#stop, this.#others),
       this.#progress,
-      this.#state,
+      this.#state.element,
       make('div', 'parts', part('Its curve', this.#history), part('Its mistakes, on pictures held back', this.#confusion, this.#mistakes)),
       this.#inside,
     )
@@ -182,7 +181,7 @@ export class ConvletTraining extends ConvletElement {
     this.#sheet.replaceChildren(...shown.map(({ picture }) => thumb(picture)))
     this.#judged([], [])
     this.#history.history = {}
-    this.#tell(`Not trained yet: its weights are drawn at random, and it knows nothing.`)
+    this.#state.tell(`Not trained yet: its weights are drawn at random, and it knows nothing.`)
   }
 
   #showButtons() {
@@ -205,7 +204,7 @@ export class ConvletTraining extends ConvletElement {
     this.#showButtons()
     if (hadFocus) this.#stop.focus()
     this.#judged([], [])
-    this.#tell('Training')
+    this.#state.tell('Training')
     const { examples } = this
     try {
       this.#forget()
@@ -221,7 +220,7 @@ export class ConvletTraining extends ConvletElement {
         .filter(({ label, said }) => label !== said)
       this.#judged(confusion, wrong)
       const which = split === 'validation' ? 'held back' : 'it was trained on'
-      this.#tell(`Trained: ${percent(accuracy)} of the ${whole(indices.length)} pictures ${which} are named rightly.`)
+      this.#state.tell(`Trained: ${percent(accuracy)} of the ${whole(indices.length)} pictures ${which} are named rightly.`)
       this.emit('train', { accuracy, split })
       await this.#look(true)
     } catch (thrown) {
@@ -256,7 +255,7 @@ export class ConvletTraining extends ConvletElement {
       signal,
       onStep: ({ epoch, epochs, done, total, logs }) => {
         this.#progress.value = (epoch + done / total) / epochs
-        if (logs) this.#state.textContent = `Epoch ${epoch + 1} of ${epochs}, picture ${whole(done)} of ${whole(total)}: loss ${fixed(logs.loss, 3)}`
+        if (logs) this.#state.tell(`Epoch ${epoch + 1} of ${epochs}, picture ${whole(done)} of ${whole(total)}: loss ${fixed(logs.loss, 3)}`)
         if (performance.now() - this.#lastLook > LOOK_EVERY) this.#look()
       },
       onEpochEnd: (epoch, logs) => {
@@ -327,23 +326,9 @@ export class ConvletTraining extends ConvletElement {
     return inspector
   }
 
-  /**
-   * @param {string} text
-   */
-  #tell(text) {
-    this.#state.classList.remove('trouble')
-    this.#state.textContent = text
-  }
-
-  /**
-   * @param {unknown} thrown
-   */
+  /** @param {unknown} thrown */
   #fail(thrown) {
-    const error =
-      thrown instanceof ConvletError ? thrown : new ConvletError('engine', messageOf(thrown), { cause: thrown })
-    this.#state.textContent = error.message
-    this.#state.classList.add('trouble')
-    this.emit('error', error)
+    this.emit('error', this.#state.fail(thrown))
   }
 }
 

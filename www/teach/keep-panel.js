@@ -1,3 +1,4 @@
+import { download } from '../elements/support/download.js'
 import { byId } from '../page/dom.js'
 import { bytes } from '../page/format.js'
 
@@ -116,17 +117,4 @@ export class KeepPanel {
     location.replace(`${location.pathname}#deleted`)
     location.reload()
   }
-}
-
-/**
- * @param {Blob} blob
- * @param {string} name
- */
-function download(blob, name) {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(blob)
-  link.download = name
-  link.click()
-  // The browser reads it after this task.
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000)
 }

@@ -1,5 +1,15 @@
 import { Camera } from '../../client/camera.js'
 import { button, make } from './dom.js'
+import { sheet } from './sheet.js'
+
+/** Where the video is, or a still picture in its place. */
+export const STAGE = sheet(`
+.stage {
+  position: relative; aspect-ratio: 4 / 3; overflow: hidden; border-radius: var(--round); background: var(--sunken);
+}
+.still, .video { display: block; width: 100%; height: 100%; object-fit: contain; }
+.mirrored { transform: scaleX(-1); }
+`)
 
 /**
  * @typedef {object} CameraEvents
