@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { launch, newPage } from './support/browser.js'
+import { BLANK } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
 import { serve, WWW } from './support/server.js'
@@ -23,7 +24,7 @@ let browser, server
 before(async () => {
   browser = await launch()
   server = await serve(WWW, {
-    '/blank.html': answerWith('<!doctype html><link rel="icon" href="data:,"><title>blank</title>', { 'content-type': 'text/html' }),
+    '/blank.html': BLANK,
     '/model.safetensors': answerWith(fixture),
     '/picture.png': answerWith(picture, { 'content-type': 'image/png' }),
   })

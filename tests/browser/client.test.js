@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { launch, newPage } from './support/browser.js'
+import { BLANK } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
 import { colourModel } from './support/models.js'
 import { plainPng } from './support/pictures.js'
@@ -12,7 +13,7 @@ let browser, server, page, assertQuiet
 before(async () => {
   browser = await launch()
   server = await serve(WWW, {
-    '/blank.html': answerWith('<!doctype html><link rel="icon" href="data:,"><title>blank</title>', { 'content-type': 'text/html' }),
+    '/blank.html': BLANK,
     '/colours.safetensors': answerWith(colourModel()),
     '/red.png': answerWith(plainPng(20, 10, [220, 30, 40]), { 'content-type': 'image/png' }),
     '/stalled.safetensors': (_request, response) => response.writeHead(200, { 'content-length': 1000 }).write('x'),

@@ -1,14 +1,12 @@
 /** Looking inside: what is shown is what the engine computed. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { after, before, test } from 'node:test'
+import { axeFindings } from './support/axe.js'
 import { launch, newPage } from './support/browser.js'
 import { answerWith } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
 import { serve, WWW } from './support/server.js'
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const HTML = `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>inside</title><main><h1>Inside</h1>
 <convlet-inspector src="models/article.safetensors" picture="waves.png" loading="eager"></convlet-inspector></main>
 <script type="module" src="elements/convlet-inspector.js"></script>`
@@ -156,9 +154,7 @@ test('from the pointer to the arithmetic within a frame', async (t) => {
 })
 
 test('axe finds nothing', async () => {
-  await page.evaluate(AXE)
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), [])
+  assert.deepEqual(await axeFindings(page), [])
 })
 
 test('attached and removed 200 times it leaves nothing behind', async () => {

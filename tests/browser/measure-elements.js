@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib'
 import { launch, newPage } from './support/browser.js'
 import { answerWith } from './support/convlet-page.js'
 import { serve, WWW } from './support/server.js'
+import { holdings } from './support/holdings.js'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 7)
 const DIST = join(WWW, 'dist')
@@ -103,23 +104,13 @@ async function coldStart() {
 async function tenElements() {
   const memory = async ({ page, requests }, count) => {
     await answered(page, count)
-    const heap = await heapOf(page)
-    return { ...(await page.evaluate(() => ({ wasm: wasmMemory, workers }))), heap, binaries: requests.filter((url) => url.endsWith('.wasm')).length }
+    return { ...(await holdings(page)), workers: await page.evaluate(() => workers), binaries: requests.filter((url) => url.endsWith('.wasm')).length }
   }
   const one = await inFreshBrowser('convlet-classifier', classifier, (opened) => memory(opened, 1))
   const ten = await inFreshBrowser('convlet-classifier', classifier.repeat(10), (opened) => memory(opened, 10))
   row('ten classifiers: engines', `${ten.binaries} wasm in ${ten.workers} worker`, '1')
   const ratio = (ten.wasm + ten.heap) / (one.wasm + one.heap)
   row('ten classifiers: memory against one', `${ratio.toFixed(2)} x (wasm ${(ten.wasm / one.wasm).toFixed(2)} x)`, '1.5 x')
-}
-
-async function heapOf(page) {
-  const session = await page.context().newCDPSession(page)
-  await page.waitForTimeout(700)
-  await session.send('HeapProfiler.collectGarbage')
-  const { usedSize } = await session.send('Runtime.getHeapUsage')
-  await session.detach()
-  return usedSize
 }
 
 /** Attached and removed 200 times, every tenth time only when it was ready. */
@@ -140,11 +131,10 @@ async function comeAndGo(element, attributes, ready) {
         },
         [element, attributes, ready, times],
       )
-    const measure = async () => ({ heap: await heapOf(page), wasm: await page.evaluate(() => wasmMemory) })
     await cycle(40)
-    const first = await measure()
+    const first = await holdings(page)
     await cycle(200)
-    const last = await measure()
+    const last = await holdings(page)
     return { heap: last.heap - first.heap, wasm: last.wasm - first.wasm }
   })
   row(`${element}, 200 times in and out: growth`, `heap ${kB(grown.heap)}, wasm ${kB(grown.wasm)}`, 'none')

@@ -1,6 +1,6 @@
 /** How long the shipped networks take for a picture at batch 1, in turns: node measure-models.js */
 import { launch, newPage } from './support/browser.js'
-import { answerWith } from './support/convlet-page.js'
+import { BLANK } from './support/client-page.js'
 import { serve, WWW } from './support/server.js'
 
 const MODELS = ['article', 'pets']
@@ -8,7 +8,7 @@ const ROUNDS = 300
 
 const browser = await launch()
 const server = await serve(WWW, {
-  '/blank.html': answerWith('<!doctype html><link rel="icon" href="data:,"><title>blank</title>', { 'content-type': 'text/html' }),
+  '/blank.html': BLANK,
 })
 const { page } = await newPage(browser)
 for (const deterministic of [true, false]) {

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { launch, newPage } from './support/browser.js'
+import { launch } from './support/browser.js'
 import { servePage } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
 import { StudioPage } from './support/studio-page.js'
@@ -95,10 +95,8 @@ function memory(process) {
 {
   // A browser of its own, so that its renderer holds this page alone.
   const browser = await launch()
-  const { page, ...opened } = await newPage(browser)
-  const studio = new StudioPage({ page, ...opened })
-  await page.goto(`${server.url}teach.html`)
-  await studio.ready()
+  const studio = await StudioPage.open(browser, server.url)
+  const { page } = studio
   const own = () => memory(process.pid)
   const before = own()
   const names = ['a', 'b', 'c', 'd', 'e']

@@ -1,7 +1,7 @@
 /** The studio for everyone: axe-core finds nothing in any of its states, the keyboard is enough, and nothing overflows. */
-import axe from 'axe-core'
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { axeFindings } from './support/axe.js'
 import { launch } from './support/browser.js'
 import { servePage } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
@@ -25,9 +25,7 @@ async function violations() {
   const found = []
   for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     await studio.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    await studio.page.evaluate(axe.source)
-    const results = await studio.page.evaluate(() => globalThis.axe.run())
-    for (const { id, nodes } of results.violations) found.push(`${colorScheme} ${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+    found.push(...(await axeFindings(studio.page)).map((finding) => `${colorScheme} ${finding}`))
   }
   return found
 }

@@ -29,14 +29,8 @@ const files = (count, [red, green, blue], name = 'picture') =>
 
 const RED = [220, 30, 40]
 
-/** A studio with a camera of scenes, whose page says nothing on its console. */
-async function open(options) {
-  const opened = new StudioPage(await newPage(browser, options))
-  await useScenes(opened.page)
-  await opened.page.goto(`${server.url}teach.html`)
-  await opened.ready()
-  return opened
-}
+/** A studio with a camera of scenes. */
+const open = (options) => StudioPage.open(browser, server.url, options, useScenes)
 
 describe('collecting', () => {
   let studio

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { unzipSync, zipSync } from '../../www/node_modules/fflate/esm/index.mjs'
-import { launch, newPage } from './support/browser.js'
+import { launch } from './support/browser.js'
 import { servePage } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
 import { showScene, useScenes } from './support/scenes.js'
@@ -26,14 +26,8 @@ after(async () => {
   await server?.close()
 })
 
-/** @param {Parameters<typeof newPage>[1]} [options] */
-async function open(options) {
-  const studio = new StudioPage(await newPage(browser, options))
-  await useScenes(studio.page)
-  await studio.page.goto(`${server.url}teach.html`)
-  await studio.ready()
-  return studio
-}
+/** A studio with a camera of scenes. */
+const open = (options) => StudioPage.open(browser, server.url, options, useScenes)
 
 /** Pictures of one colour that differ in brightness. */
 const files = (count, [red, green, blue]) =>

@@ -1,9 +1,10 @@
 /** `<convlet-trainer>`, as a writer puts it into a page and a visitor teaches it. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import axe from 'axe-core'
+import { axeFindings } from './support/axe.js'
 import { launch } from './support/browser.js'
 import { openElements, serveElements } from './support/elements-page.js'
+import { assertNothingGrows } from './support/holdings.js'
 import { colourModel } from './support/models.js'
 import { png } from './support/pictures.js'
 import { showScene, useScenes } from './support/scenes.js'
@@ -248,9 +249,7 @@ for (const [width, colorScheme] of [[1280, 'light'], [320, 'dark']])
   test(`${width} pixels wide, ${colorScheme}: nothing overflows, and axe finds nothing`, async () => {
     const { page, context } = await open({ ...ATTRIBUTES, camera: '' }, { viewport: { width, height: 900 }, colorScheme })
     const look = async () => {
-      await page.evaluate(axe.source)
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-      assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), [])
+      assert.deepEqual(await axeFindings(page), [])
       assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width)
     }
     await page.evaluate(() => told('a', 'load'))
@@ -269,14 +268,6 @@ for (const [width, colorScheme] of [[1280, 'light'], [320, 'dark']])
 
 test('attached and removed 200 times: nothing grows', async () => {
   const { page, context } = await openElements(browser, server, ['convlet-trainer'])
-  const session = await context.newCDPSession(page)
-  const measure = async () => {
-    await page.waitForTimeout(700)
-    await session.send('HeapProfiler.collectGarbage')
-    const { usedSize } = await session.send('Runtime.getHeapUsage')
-    const { nodes, jsEventListeners } = await session.send('Memory.getDOMCounters')
-    return { heap: usedSize, nodes, listeners: jsEventListeners, wasm: await page.evaluate(() => wasmMemory) }
-  }
   const cycle = (times) =>
     page.evaluate(
       async ([attributes, times]) => {
@@ -293,14 +284,7 @@ test('attached and removed 200 times: nothing grows', async () => {
       },
       [{ ...ATTRIBUTES, base: 'colours.safetensors' }, times],
     )
-  await cycle(40)
-  const first = await measure()
-  await cycle(200)
-  const last = await measure()
+  await assertNothingGrows(page, cycle, { first: 40, heap: 300_000 })
   assert.equal(await page.evaluate(() => workers), 1)
-  assert.ok(last.nodes <= first.nodes + 40, `nodes: ${first.nodes}, ${last.nodes}`)
-  assert.ok(last.listeners <= first.listeners + 20, `listeners: ${first.listeners}, ${last.listeners}`)
-  assert.ok(last.heap <= first.heap + 300_000, `heap: ${first.heap}, ${last.heap}`)
-  assert.equal(last.wasm, first.wasm)
   await context.close()
 })

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch, newPage } from './support/browser.js'
-import { answerWith } from './support/convlet-page.js'
+import { BLANK } from './support/client-page.js'
 import { serve, WWW } from './support/server.js'
 
 let browser, server, page
@@ -12,7 +12,7 @@ let browser, server, page
 before(async () => {
   browser = await launch()
   server = await serve(WWW, {
-    '/blank.html': answerWith('<!doctype html><link rel="icon" href="data:,"><title>blank</title>', { 'content-type': 'text/html' }),
+    '/blank.html': BLANK,
   })
   ;({ page } = await newPage(browser))
   await page.goto(`${server.url}blank.html`)

@@ -1,7 +1,7 @@
 /** `<convlet-training>`: a network that is trained in the reader's tab, and seen from within as it learns. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import axe from 'axe-core'
+import { axeFindings } from './support/axe.js'
 import { launch } from './support/browser.js'
 import { openElements, serveElements } from './support/elements-page.js'
 import { png } from './support/pictures.js'
@@ -142,9 +142,7 @@ for (const [width, colorScheme] of [[1280, 'light'], [320, 'dark']])
     await train(page)
     await page.evaluate(() => told('a', 'train'))
     await page.locator('#a convlet-inspector .layer').first().waitFor()
-    await page.evaluate(axe.source)
-    const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`), [])
+    assert.deepEqual(await axeFindings(page), [])
     assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width)
     if (process.env.SHOTS) await page.locator('#a').screenshot({ path: `${process.env.SHOTS}-${width}.png` })
     await context.close()

@@ -1,13 +1,11 @@
 /** The tutorial as its reader meets it: quiet, private, still, at home at every size, and right in its numbers. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { axeFindings } from './support/axe.js'
 import { launch, newPage } from './support/browser.js'
 import { serve, WWW } from './support/server.js'
 
-const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 
 let browser, server
 /** The tutorial, read once for all tests that only look. @type {Awaited<ReturnType<typeof read>>} */
@@ -57,12 +55,7 @@ for (const [width, colorScheme] of [[1280, 'light'], [360, 'dark']])
     await page.locator('convlet-history').first().getByRole('slider', { name: 'Epoch' }).fill('20')
     await page.locator('convlet-history').getByText('validation accuracy 0.8372').waitFor()
     assert.deepEqual(requests.slice(before), [])
-    await page.evaluate(axe)
-    const findings = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] })
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.flat().join(' ')).join(', ')}`)
-    })
-    assert.deepEqual(findings, [])
+    assert.deepEqual(await axeFindings(page), [])
     assertQuiet()
     await context.close()
   })

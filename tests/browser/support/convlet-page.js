@@ -17,9 +17,11 @@ export class ConvletPage {
    * @param {import('playwright-core').Browser} browser
    * @param {string} url
    * @param {import('playwright-core').BrowserContextOptions} [options]
+   * @param {(page: import('playwright-core').Page) => Promise<void>} [prepare] before anything is loaded
    */
-  static async open(browser, url, options) {
+  static async open(browser, url, options, prepare) {
     const opened = new this(await newPage(browser, options))
+    await prepare?.(opened.page)
     // Not until all is loaded: a model that stalls is something to test.
     await opened.page.goto(url, { waitUntil: 'domcontentloaded' })
     return opened

@@ -1,4 +1,3 @@
-import { newPage } from './browser.js'
 import { useMortalWorkers } from './faults.js'
 import { png } from './pictures.js'
 import { useScenes } from './scenes.js'
@@ -11,14 +10,12 @@ import { StudioPage } from './studio-page.js'
  * @param {{ url: string }} server
  * @param {() => void} [fault] runs before the page's own scripts
  */
-export async function openStudio(browser, server, fault) {
-  const studio = new StudioPage(await newPage(browser))
-  await useScenes(studio.page)
-  await useMortalWorkers(studio.page)
-  if (fault) await studio.page.addInitScript(fault)
-  await studio.page.goto(`${server.url}teach.html`)
-  await studio.ready()
-  return studio
+export function openStudio(browser, server, fault) {
+  return StudioPage.open(browser, server.url, undefined, async (page) => {
+    await useScenes(page)
+    await useMortalWorkers(page)
+    if (fault) await page.addInitScript(fault)
+  })
 }
 
 /** Pictures of nearly one colour. */

@@ -6,9 +6,10 @@ export class StudioPage extends ConvletPage {
    * @param {import('playwright-core').Browser} browser
    * @param {string} url of the site
    * @param {import('playwright-core').BrowserContextOptions} [options]
+   * @param {(page: import('playwright-core').Page) => Promise<void>} [prepare] before anything is loaded
    */
-  static async open(browser, url, options) {
-    const studio = await super.open(browser, `${url}teach.html`, options)
+  static async open(browser, url, options, prepare) {
+    const studio = await super.open(browser, `${url}teach.html`, options, prepare)
     await studio.ready()
     return studio
   }
