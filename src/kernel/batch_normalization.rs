@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::parallel;
+
 /// What normalizes `c` channels; all slices are (c).
 #[derive(Clone, Copy, Debug)]
 pub struct Normalization<'a> {
@@ -48,6 +50,11 @@ fn blocks(c: usize) -> impl Iterator<Item = Range<usize>> {
     (0..c).step_by(BLOCK).map(move |first| first..(first + BLOCK).min(c))
 }
 
+/// Floats in the rows that one thread takes: a row is `c` of the `len`.
+fn piece(len: usize, c: usize) -> usize {
+    (len / c).div_ceil(parallel::parts()).max(1) * c
+}
+
 /// x (.., c) -> mean (c) and biased variance (c), in two passes.
 pub fn batch_moments(x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
     let c = mean.len();
@@ -69,20 +76,22 @@ pub fn batch_moments(x: &[f32], mean: &mut [f32], variance: &mut [f32]) {
 /// x (.., c) -> out (.., c).
 pub fn batch_normalization_forward(p: Normalization, x: &[f32], out: &mut [f32]) {
     let c = p.mean.len();
-    for block in blocks(c) {
-        let (scale, mut beta) = (p.scale(block.clone()), [0.0; BLOCK]);
-        if let Some(from) = p.beta {
-            beta[..block.len()].copy_from_slice(&from[block.clone()]);
-        }
-        let rows = out.chunks_exact_mut(c).zip(x.chunks_exact(c));
-        for (out, x) in rows {
-            let factors = p.mean[block.clone()].iter().zip(&scale).zip(&beta);
-            let values = out[block.clone()].iter_mut().zip(&x[block.clone()]);
-            for ((out, x), ((mean, scale), beta)) in values.zip(factors) {
-                *out = (x - mean) * scale + beta;
+    let len = piece(x.len(), c);
+    parallel::for_each_chunk(out, len, |i, out| {
+        for block in blocks(c) {
+            let (scale, mut beta) = (p.scale(block.clone()), [0.0; BLOCK]);
+            if let Some(from) = p.beta {
+                beta[..block.len()].copy_from_slice(&from[block.clone()]);
+            }
+            for (out, x) in out.chunks_exact_mut(c).zip(x[i * len..].chunks_exact(c)) {
+                let factors = p.mean[block.clone()].iter().zip(&scale).zip(&beta);
+                let values = out[block.clone()].iter_mut().zip(&x[block.clone()]);
+                for ((out, x), ((mean, scale), beta)) in values.zip(factors) {
+                    *out = (x - mean) * scale + beta;
+                }
             }
         }
-    }
+    });
 }
 
 /// In training, where mean and variance are the batch's: x, dout (.., c) -> dx (.., c), dgamma (c), dbeta (c).
@@ -107,24 +116,31 @@ pub fn batch_normalization_backward(
             *dbeta += dout;
         }
     }
-    for block in blocks(c) {
-        let (inverse, scale) = (p.inverse_deviation(block.clone()), p.scale(block.clone()));
-        let (mut shift, mut slope) = ([0.0; BLOCK], [0.0; BLOCK]);
-        for (i, channel) in block.clone().enumerate() {
-            dgamma[channel] *= inverse[i];
-            shift[i] = dbeta[channel] / count;
-            slope[i] = dgamma[channel] / count * inverse[i];
-        }
-        let rows = dx.chunks_exact_mut(c).zip(x.chunks_exact(c)).zip(dout.chunks_exact(c));
-        for ((dx, x), dout) in rows {
-            let factors = p.mean[block.clone()].iter().zip(&scale).zip(shift.iter().zip(&slope));
-            let values = x[block.clone()].iter().zip(&dout[block.clone()]);
-            let values = dx[block.clone()].iter_mut().zip(values);
-            for ((dx, (x, dout)), ((mean, scale), (shift, slope))) in values.zip(factors) {
-                *dx = (dout - shift - (x - mean) * slope) * scale;
+    for (sums, block) in dgamma.chunks_mut(BLOCK).zip(blocks(c)) {
+        let inverse = p.inverse_deviation(block);
+        sums.iter_mut().zip(inverse).for_each(|(sum, inverse)| *sum *= inverse);
+    }
+    let (dgamma, dbeta, len) = (&*dgamma, &*dbeta, piece(x.len(), c));
+    parallel::for_each_chunk(dx, len, |i, dx| {
+        for block in blocks(c) {
+            let (inverse, scale) = (p.inverse_deviation(block.clone()), p.scale(block.clone()));
+            let (mut shift, mut slope) = ([0.0; BLOCK], [0.0; BLOCK]);
+            for (i, channel) in block.clone().enumerate() {
+                shift[i] = dbeta[channel] / count;
+                slope[i] = dgamma[channel] / count * inverse[i];
+            }
+            let rows = x[i * len..].chunks_exact(c).zip(dout[i * len..].chunks_exact(c));
+            for (dx, (x, dout)) in dx.chunks_exact_mut(c).zip(rows) {
+                let factors = p.mean[block.clone()].iter().zip(&scale);
+                let factors = factors.zip(shift.iter().zip(&slope));
+                let values = x[block.clone()].iter().zip(&dout[block.clone()]);
+                let values = dx[block.clone()].iter_mut().zip(values);
+                for ((dx, (x, dout)), ((mean, scale), (shift, slope))) in values.zip(factors) {
+                    *dx = (dout - shift - (x - mean) * slope) * scale;
+                }
             }
         }
-    }
+    });
 }
 
 /// In inference, where mean and variance are constants: dout (.., c) -> dx (.., c).

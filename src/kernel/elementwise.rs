@@ -8,7 +8,9 @@ const CHUNK: usize = 1 << 15;
 
 /// out += x
 pub fn add_assign(out: &mut [f32], x: &[f32]) {
-    out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
+    parallel::for_each_chunk(out, CHUNK, |i, out| {
+        out.iter_mut().zip(&x[i * CHUNK..]).for_each(|(out, x)| *out += x);
+    });
 }
 
 /// x *= a

@@ -20,8 +20,8 @@ pub fn for_each_chunk<T: Send>(out: &mut [T], chunk: usize, f: impl Fn(usize, &m
 pub fn for_each<T: Send>(items: impl Iterator<Item = T> + Send, f: impl Fn(T) + Sync) {
     #[cfg(all(feature = "cli", not(target_family = "wasm")))]
     if parts() > 1 {
-        use rayon::iter::{ParallelBridge, ParallelIterator};
-        return items.par_bridge().for_each(&f);
+        let f = &f;
+        return rayon::scope(|scope| items.for_each(|item| scope.spawn(move |_| f(item))));
     }
     items.for_each(f);
 }
