@@ -114,7 +114,7 @@ impl Kernel for Product<'_> {
             let panel = &mut scratch[..steps.len() * width];
             for column in (0..n).step_by(width) {
                 let columns = column..(column + width).min(n);
-                pack(b, steps.clone(), columns.clone(), width, panel);
+                pack::<L>(b, steps.clone(), columns.clone(), panel);
                 let row = |r: usize| &a[r * k..][steps.clone()];
                 let mut r = 0;
                 while r < m {
@@ -133,13 +133,20 @@ impl Kernel for Product<'_> {
     }
 }
 
-/// Rows `steps` of `b`'s columns, `width` wide, zeros behind the last.
+/// Rows `steps` of `b`'s columns, V vectors wide, zeros behind the last.
 #[inline(always)]
-fn pack(b: Operand, steps: Range<usize>, columns: Range<usize>, width: usize, panel: &mut [f32]) {
+fn pack<L: Lanes>(b: Operand, steps: Range<usize>, columns: Range<usize>, panel: &mut [f32]) {
+    let width = V * L::N;
     if columns.len() < width {
         panel.fill(0.0);
     }
-    if b.column == 1 {
+    if b.column == 1 && columns.len() == width {
+        // By vectors: a copy of so few bytes would be a call in WebAssembly.
+        for (k, to) in steps.zip(panel.chunks_exact_mut(width)) {
+            let from = b.values[k * b.row..][columns.clone()].chunks_exact(L::N);
+            to.chunks_exact_mut(L::N).zip(from).for_each(|(to, from)| L::load(from).store(to));
+        }
+    } else if b.column == 1 {
         for (k, to) in steps.zip(panel.chunks_exact_mut(width)) {
             to[..columns.len()].copy_from_slice(&b.values[k * b.row..][columns.clone()]);
         }

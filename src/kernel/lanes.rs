@@ -75,6 +75,16 @@ pub trait Lanes: Copy {
         self.store(&mut lanes);
         out.copy_from_slice(&lanes[..out.len()]);
     }
+    /// As [`Self::store_u8`] to all of `out`, which has at most `N` elements.
+    #[inline(always)]
+    fn store_u8_part(self, out: &mut [u8]) {
+        if out.len() >= Self::N {
+            return self.store_u8(out);
+        }
+        let mut bytes = [0; MAX];
+        self.store_u8(&mut bytes);
+        out.copy_from_slice(&bytes[..out.len()]);
+    }
 }
 
 /// The widest lanes there are.

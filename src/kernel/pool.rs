@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::lanes::{self, Kernel, Lanes, MAX};
+use super::lanes::{self, Kernel, Lanes};
 use super::{Window, parallel};
 
 /// x (n, h, w, c) -> out (n, oh, ow, c) and, if wanted, in `indices` the window position (row-major) of each first
@@ -149,9 +149,7 @@ impl Kernel for MaxPool<'_> {
                 let to = i * s.c + c;
                 best.store_part(&mut self.out[to..to + width]);
                 if let Some(indices) = &mut self.indices {
-                    let mut bytes = [0; MAX];
-                    index.store_u8(&mut bytes);
-                    indices[to..to + width].copy_from_slice(&bytes[..width]);
+                    index.store_u8_part(&mut indices[to..to + width]);
                 }
             }
         }

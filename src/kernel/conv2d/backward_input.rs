@@ -35,7 +35,9 @@ pub fn pack_backward(s: &Window, kernel: &[f32], packed: &mut [f32]) {
             for kx in (phase..s.kw).step_by(s.sw).rev() {
                 let from = &kernel[(ky * s.kw + kx) * s.c * s.oc..][..s.c * s.oc];
                 for (o, row) in rows.by_ref().take(s.oc).enumerate() {
-                    row.fill(0.0);
+                    if s.c < padded {
+                        row.fill(0.0);
+                    }
                     let column = from.iter().skip(o).step_by(s.oc);
                     row.iter_mut().zip(column).for_each(|(row, &weight)| *row = weight);
                 }

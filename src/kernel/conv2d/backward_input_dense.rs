@@ -97,7 +97,9 @@ pub fn pack_backward_dense(s: &Window, kernel: &[f32], packed: &mut [f32]) {
                 for kx in (across.first..s.kw).step_by(s.sw).rev() {
                     let from = &kernel[((ky * s.kw + kx) * s.c + first) * s.oc..];
                     for (o, row) in rows.by_ref().take(s.oc).enumerate() {
-                        row[columns..].fill(0.0);
+                        if columns < width {
+                            row[columns..].fill(0.0);
+                        }
                         let column = from[o..].iter().step_by(s.oc);
                         row[..columns].iter_mut().zip(column).for_each(|(row, w)| *row = *w);
                     }

@@ -31,7 +31,10 @@ pub fn pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &mut [f32]
         let columns = p * width..(p * width + width).min(s.oc);
         let rows = std::iter::once(bias).chain(kernel.chunks_exact(s.oc).map(Some));
         for (out, row) in panel.chunks_exact_mut(width).zip(rows) {
-            out.fill(0.0);
+            // Most rows are whole, and filling a few bytes is a call in WebAssembly.
+            if row.is_none() || columns.len() < width {
+                out.fill(0.0);
+            }
             if let Some(row) = row {
                 out[..columns.len()].copy_from_slice(&row[columns.clone()]);
             }
@@ -230,9 +233,7 @@ fn store_pooled<L: Lanes>(
         }
         best.store_part(out);
         if let Some(indices) = &mut indices {
-            let mut bytes = [0; lanes::MAX];
-            index.store_u8(&mut bytes);
-            indices[v * L::N..][..out.len()].copy_from_slice(&bytes[..out.len()]);
+            index.store_u8_part(&mut indices[v * L::N..][..out.len()]);
         }
     }
 }

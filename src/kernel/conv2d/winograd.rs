@@ -168,8 +168,11 @@ impl<const POOL: bool> Kernel for Forward<'_, POOL> {
             multiply::<L>(s, inputs, panels, tiles, sums);
             for t in 0..tiles {
                 let (y, x) = ((first + t) / columns * 2, (first + t) % columns * 2);
+                let own: [&[f32]; POSITIONS] =
+                    std::array::from_fn(|p| &sums[(p * TILES + t) * s.oc..][..s.oc]);
+                let bias = &bias[..s.oc];
                 for o in (0..s.oc).step_by(L::N) {
-                    let values = output::<L>(s, &sums[t * s.oc..], bias, o);
+                    let values = output::<L>(&own, bias, o);
                     if POOL {
                         let [a, b, c, d] = values;
                         let best = a.at_least(b).at_least(c).at_least(d).clamp(self.clamp);
@@ -189,22 +192,26 @@ impl<const POOL: bool> Kernel for Forward<'_, POOL> {
 }
 
 /// B' d B of the tile at `from` in the band, all channels: position p goes to `out[p TILES c ..]`.
+///
+/// Every slice here is of one length, so that one comparison guards all loads and stores of a round.
 #[inline(always)]
 fn input<L: Lanes>(s: &Window, band: Band, from: usize, out: &mut [f32]) {
-    for c in (0..s.c).step_by(L::N) {
-        for (i, (a, b)) in [(0, 2), (1, 2), (2, 1), (1, 3)].into_iter().enumerate() {
-            let (a, b) = (from + a * band.row + c, from + b * band.row + c);
+    let mut out = out.chunks_mut(TILES * s.c);
+    for (i, (a, b)) in [(0, 2), (1, 2), (2, 1), (1, 3)].into_iter().enumerate() {
+        let pixel = |y: usize, x: usize| &band.values[from + y * band.row + x * s.c..][..s.c];
+        let upper: [&[f32]; 4] = std::array::from_fn(|x| pixel(a, x));
+        let lower: [&[f32]; 4] = std::array::from_fn(|x| pixel(b, x));
+        let mut row: [&mut [f32]; 4] =
+            std::array::from_fn(|_| &mut out.next().unwrap_or_default()[..s.c]);
+        for c in (0..s.c).step_by(L::N) {
             let mut column = [L::splat(0.0); 4];
             for (x, column) in column.iter_mut().enumerate() {
-                let a = L::load(&band.values[a + x * s.c..]);
-                let b = L::load(&band.values[b + x * s.c..]);
+                let (a, b) = (L::load(&upper[x][c..]), L::load(&lower[x][c..]));
                 *column = if i == 1 { a.add(b) } else { a.sub(b) };
             }
             let [a, b, c2, d] = column;
-            let row = [a.sub(c2), b.add(c2), c2.sub(b), b.sub(d)];
-            for (j, value) in row.into_iter().enumerate() {
-                value.store(&mut out[(i * 4 + j) * TILES * s.c + c..]);
-            }
+            let values = [a.sub(c2), b.add(c2), c2.sub(b), b.sub(d)];
+            values.into_iter().zip(&mut row).for_each(|(value, row)| value.store(&mut row[c..]));
         }
     }
 }
@@ -230,17 +237,12 @@ fn multiply<L: Lanes>(s: &Window, inputs: &[f32], panels: &[f32], tiles: usize, 
     }
 }
 
-/// A' sums A + bias of a tile whose position p is at `sums[p TILES oc ..]`, for the output channels from `o`: four outputs,
-/// row by row.
+/// A' sums A + bias of a tile, from its sums at each position, for the output channels from `o`: four outputs, row by row.
 #[inline(always)]
-fn output<L: Lanes>(s: &Window, sums: &[f32], bias: &[f32], o: usize) -> [L; 4] {
+fn output<L: Lanes>(sums: &[&[f32]; POSITIONS], bias: &[f32], o: usize) -> [L; 4] {
     let (mut upper, mut lower) = ([L::splat(0.0); 4], [L::splat(0.0); 4]);
     for j in 0..4 {
-        let mut column = [L::splat(0.0); 4];
-        for (i, column) in column.iter_mut().enumerate() {
-            *column = L::load(&sums[(i * 4 + j) * TILES * s.oc + o..]);
-        }
-        let [a, b, c, d] = column;
+        let [a, b, c, d] = std::array::from_fn(|i| L::load(&sums[i * 4 + j][o..]));
         upper[j] = a.add(b).add(c);
         lower[j] = b.sub(c).sub(d);
     }
