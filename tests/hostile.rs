@@ -204,6 +204,15 @@ fn a_batch_that_takes_gigabytes_is_refused() {
     }
 }
 
+/// Found by fuzzing: a network whose only layer does nothing in inference answered for as many pictures as there was room for.
+#[test]
+fn a_network_that_does_nothing_answers_for_each_picture_alone() {
+    let mut model = model(1, 3, vec![LayerSpec::new("Dropout", json!({"rate": 0.5}))]).unwrap();
+    model.input_mut(5, Mode::Inference).unwrap().fill(0.5);
+    assert_eq!(model.forward(5, Mode::Inference), [0.5; 15]);
+    assert_eq!(model.forward(2, Mode::Inference), [0.5; 6]);
+}
+
 /// Found by fuzzing: 100,000 samples were asked for after room for one.
 #[test]
 fn nothing_comes_of_more_samples_than_there_is_room_for() {

@@ -3,7 +3,8 @@
 
 use convlet::architecture::{Architecture, LayerInput, LayerSpec};
 use convlet::error::ErrorKind;
-use convlet::layer::{Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D};
+use convlet::layer::{Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Parameter};
+use convlet::loss::Loss;
 use convlet::model::Model;
 use convlet::optimizer::Optimizer;
 use convlet::rng::Rng;
@@ -89,6 +90,72 @@ fn one_seed_gives_one_training() {
     assert_ne!(train(3), train(4));
 }
 
+/// Each option does something: none of these trainings is another.
+#[test]
+fn every_option_changes_the_training() {
+    let train = |change: fn(&mut FitOptions, &mut Optimizer)| {
+        let (mut model, mut options) = (model(3), FitOptions { epochs: 2, ..options() });
+        let mut optimizer = Optimizer::adam(0.01);
+        change(&mut options, &mut optimizer);
+        fit(&mut model, optimizer, &Stripes(40), None, options, |_, _| Flow::Continue).unwrap();
+        weights(&model)
+    };
+    let trainings = [
+        train(|_, _| ()),
+        train(|options, _| options.seed = 6),
+        train(|options, _| options.batch_size = 17),
+        train(|options, _| options.mix_up = 0.2),
+        train(|options, _| options.label_smoothing = 0.1),
+        train(|options, _| options.schedule = Schedule::Cosine { warmup: 1.0 }),
+        train(|_, optimizer| optimizer.weight_decay = 0.1),
+        train(|_, optimizer| optimizer.global_clipnorm = Some(0.1)),
+        train(|_, optimizer| optimizer.ema_momentum = Some(0.9)),
+    ];
+    for (i, one) in trainings.iter().enumerate() {
+        assert!(trainings[..i].iter().all(|other| other != one), "number {i}");
+    }
+}
+
+/// The average of a weight that goes 0.9, 0.8, 0.7: of step t by (1 + t) / (10 + t), as long as that is below the momentum.
+#[test]
+fn young_averages_are_short() {
+    let mut optimizer = Optimizer::sgd(0.1, 0.0, false);
+    optimizer.ema_momentum = Some(0.29);
+    let (name, shape, gradient) = ("w".to_owned(), vec![1], vec![1.0]);
+    let mut weight = [Parameter { name, shape, value: vec![1.0], gradient, trainable: true }];
+    let mut expected = 0.9;
+    for (step, value) in [(1.0, 0.9), (2.0, 0.8), (3.0, 0.7_f32)] {
+        optimizer.step(&mut weight).unwrap();
+        assert!((weight[0].value[0] - value).abs() < 1e-6);
+        expected += (value - expected) * (1.0 - f32::min(0.29, (1.0 + step) / (10.0 + step)));
+    }
+    optimizer.swap_average(&mut weight);
+    assert!((weight[0].value[0] - expected).abs() < 1e-6, "{} {expected}", weight[0].value[0]);
+}
+
+/// Training has logits, validation probabilities: the loss of both is one.
+#[test]
+fn validation_computes_the_loss_of_training() {
+    for (activation, logits, targets) in [
+        (Activation::Sigmoid, &[-1.5_f32, 0.4][..], &[0.0, 1.0][..]),
+        (Activation::Sigmoid, &[-1.5, 2.0], &[0.3, 0.9]),
+        (Activation::Softmax, &[-1.5, 2.0, 0.5], &[0.0, 1.0, 0.0]),
+        (Activation::Softmax, &[-1.5, 2.0, 0.5], &[0.2, 0.7, 0.1]),
+    ] {
+        let loss = Loss::for_activation(activation).unwrap();
+        let in_training = loss.forward(logits.len(), logits, targets);
+        let exp = |z: &f32| z.exp();
+        let sum: f32 = logits.iter().map(exp).sum();
+        let probability = |z: &f32| match activation {
+            Activation::Sigmoid => exp(z) / (1.0 + exp(z)),
+            _ => exp(z) / sum,
+        };
+        let p: Vec<f32> = logits.iter().map(probability).collect();
+        let in_validation = loss.of_probabilities(&p, targets);
+        assert!((in_training - in_validation).abs() < 1e-6, "{in_training} {in_validation}");
+    }
+}
+
 #[test]
 fn a_callback_stops() {
     let mut model = model(1);
@@ -120,6 +187,16 @@ fn stops_early_and_keeps_the_best() {
     let best = history.iter().filter_map(|logs| logs.val_accuracy).fold(0.0, f32::max);
     let (_, accuracy) = evaluate(&mut model, &validation, 16, |_, _, _| ()).unwrap();
     assert_eq!(accuracy, best);
+}
+
+#[test]
+fn patience_counts_the_epochs_without_a_lower_loss() {
+    let options = FitOptions { epochs: 5, early_stopping: Some(1), ..options() };
+    let mut trainer = Trainer::new(options, Optimizer::adam(0.02));
+    trainer.fit(&mut model(1), &Stripes(100), None, |_, _| Flow::Continue).unwrap();
+    let losses: Vec<f32> = trainer.history().iter().map(|logs| logs.loss).collect();
+    assert!(losses.is_sorted_by(|a, b| a > b), "a training that gets better: {losses:?}");
+    assert_eq!(losses.len(), 5);
 }
 
 #[test]

@@ -287,7 +287,8 @@ impl Plan {
     fn output(&self, n: usize) -> &[f32] {
         match self.operations.last() {
             Some(last) => &self.buffers[last.output][..n * last.shapes.output_len()],
-            None => &self.buffers[0],
+            // The input as it is, of which a larger batch may have been there before.
+            None => &self.buffers[0][..n * (self.buffers[0].len() / self.n.max(1))],
         }
     }
 

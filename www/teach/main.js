@@ -27,12 +27,16 @@ const notice = new Notice()
 /** @param {unknown} thrown */
 const onError = (thrown) => notice.show(thrown)
 
+/** The steps show themselves at once, where they stay. */
+const ready = () => byId('studio', HTMLElement).removeAttribute('aria-busy')
+
 /** Ends what this tab does with the project. */
 let letGo = () => {}
 
 /** Another tab has the project, or took it: nothing here may change it. */
 function standAside() {
   letGo()
+  ready()
   byId('studio', HTMLElement).inert = true
   byId('elsewhere', HTMLElement).hidden = false
   byId('take-over', HTMLButtonElement).focus()
@@ -123,6 +127,7 @@ async function start() {
     },
   })
   const keep = new KeepPanel({ project, training, store, onOpen: (file) => collect.take([{ file }]), onError })
+  ready()
   if (interrupted) await train.goOn()
 }
 
@@ -138,6 +143,7 @@ async function enter(steal) {
     byId('studio', HTMLElement).inert = false
     await start()
   } catch (thrown) {
+    ready()
     onError(thrown instanceof ConvletError ? thrown : new ConvletError('storage', `The studio cannot start: ${thrown}`, { cause: thrown }))
   }
 }
