@@ -187,6 +187,23 @@ test('the camera is classified frame by frame, and let go when the element leave
   await context.close()
 })
 
+test('a camera that is unplugged is said to be, and files go on', async () => {
+  const { page, context } = await open()
+  await page.evaluate(() => add('convlet-classifier', { id: 'a', src: 'colours.safetensors', camera: '', loading: 'eager' }))
+  await page.locator('#a button.camera').click()
+  await page.evaluate(() => told('a', 'classify'))
+  const error = await page.evaluate(async () => {
+    document.querySelector('#a').shadowRoot.querySelector('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))
+    return told('a', 'error')
+  })
+  assert.equal(error.code, 'camera-absent')
+  await page.locator('#a').getByText(/camera went away/).waitFor()
+  await page.locator('#a').getByRole('button', { name: 'Use the camera' }).waitFor()
+  await page.locator('#a input[type=file]').setInputFiles({ name: 'red.png', mimeType: 'image/png', buffer: red })
+  await page.locator('#a .answer').getByText('red').waitFor()
+  await context.close()
+})
+
 test('none of these, where the model knows it', async () => {
   const { page, context } = await open()
   await page.evaluate(async () => {

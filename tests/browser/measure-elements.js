@@ -17,7 +17,7 @@ const PICTURE = readFileSync(join(WWW, 'page/samples/cat.svg'))
 
 /** A page of a writer's: the time when its script tag is read, and what moves or blocks while it loads. */
 const html = (element, body) => `<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>post</title>
-<style>body { max-width: 60rem; margin: auto } ${element} { display: block; min-height: 40rem }</style>
+<style>body { max-width: 60rem; margin: auto } ${element} { min-height: 28rem } ${element}:not(:defined) { display: block }</style>
 <script>
   globalThis.began = performance.now()
   globalThis.wasmMemory = globalThis.workers = globalThis.shift = 0

@@ -10,6 +10,7 @@ import { colourModel } from './support/models.js'
 import { plainPng } from './support/pictures.js'
 import { useScenes } from './support/scenes.js'
 import { serve, WWW } from './support/server.js'
+import { StudioPage } from './support/studio-page.js'
 
 const DIST = join(WWW, 'dist')
 
@@ -54,7 +55,37 @@ async function look(page) {
   await page.locator('#stop').click()
 }
 
-for (const [name, use] of [['', look]])
+/** What a lesson in the studio is made of. */
+async function teach(page) {
+  const studio = new StudioPage({ page })
+  await studio.ready()
+  const files = (colour) => [0, 1, 2, 3].map((more) => ({ name: `${more}.png`, mimeType: 'image/png', buffer: plainPng(40 + more, 40, colour) }))
+  await studio.add('Class 1', files([220, 30, 40]))
+  await studio.add('Class 2', files([30, 40, 220]))
+  await page.locator('#camera').click()
+  await page.locator('#badge').waitFor({ state: 'visible' })
+  await studio.record('Class 1', 2)
+  await page.locator('#camera-stop').click()
+  for (const fold of ['how', 'inside'])
+    if (!(await page.locator(`#${fold}`).evaluate((fold) => fold.open))) await studio.unfold(fold)
+  await page.locator('#epochs').fill('2')
+  await studio.train()
+  for (const save of ['#save-project', '#save-model']) await Promise.all([page.waitForEvent('download'), page.locator(save).click()])
+}
+
+/** From the tutorial's first line to its last, with a hand on all that moves. */
+async function read(page) {
+  for (const figure of await page.locator('figure').all()) {
+    await figure.scrollIntoViewIfNeeded()
+    await page.waitForTimeout(100)
+  }
+  await page.locator('convlet-summary').getByText('counts 813,217 as well').waitFor()
+  await page.locator('#models').getByText('83.7%').waitFor()
+  await page.locator('convlet-convolution button.step').click()
+  await page.locator('convlet-descent button.step').click()
+}
+
+for (const [name, use, databases] of [['', look, []], ['teach.html', teach, ['convlet-studio']], ['tutorial.html', read, []]])
   test(`/${name}: all is fetched from its own host, once; after that no request leaves, whatever is done`, async () => {
     const { page, context, assertQuiet } = await newPage(browser, { acceptDownloads: true })
     const requests = []
@@ -86,7 +117,7 @@ for (const [name, use] of [['', look]])
       allowed: ['camera', 'microphone', 'geolocation', 'usb'].filter((feature) => document.featurePolicy.allowsFeature(feature)),
     }))
     assert.deepEqual(kept, {
-      databases: [],
+      databases,
       caches: ['convlet'],
       others: ['', 0, 0],
       allowed: ['camera'],

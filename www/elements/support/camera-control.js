@@ -1,4 +1,5 @@
 import { Camera } from '../../client/camera.js'
+import { ConvletError } from '../../client/errors.js'
 import { button, make } from './dom.js'
 import { sheet } from './sheet.js'
 
@@ -49,7 +50,7 @@ export class CameraControl {
     try {
       const camera = await Camera.open(this.video, { signal })
       this.#camera = camera
-      camera.onEnd(() => this.close())
+      camera.onEnd(() => this.#lost())
       this.video.classList.toggle('mirrored', camera.facesUser)
       this.video.hidden = false
       this.button.textContent = 'Stop the camera'
@@ -59,6 +60,12 @@ export class CameraControl {
       this.button.textContent = 'Use the camera'
       this.#events.onError(thrown)
     }
+  }
+
+  /** Unplugged, or taken back. */
+  #lost() {
+    this.close()
+    this.#events.onError(new ConvletError('camera-absent', 'The camera went away. Connect it again, or choose a picture instead.'))
   }
 
   /** Lets the camera go, and whoever waits for it. */

@@ -56,7 +56,7 @@ export const BASE = sheet(`
   text-align: start;
 }
 :host([hidden]) { display: none; }
-*, *::before, *::after { box-sizing: border-box; }
+:host, *, *::before, *::after { box-sizing: border-box; }
 [hidden] { display: none !important; }
 p, ul, ol, table, figure { margin: 0; padding: 0; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
