@@ -24,7 +24,8 @@ export default defineConfig({
   base: './',
   // A missing file answers 404, not the front page.
   appType: 'mpa',
-  worker: { format: 'es' },
+  // In one file: a part that came later would import the worker's own script, of which WebKit then makes a second one.
+  worker: { format: 'es', rolldownOptions: { output: { codeSplitting: false } } },
   build: {
     target: ['chrome111', 'firefox115', 'safari16.4'],
     modulePreload: { polyfill: false },

@@ -1,6 +1,7 @@
 import { deleteDB, openDB } from 'idb'
 import { ConvletError, messageOf } from '../client/errors.js'
 import { within } from '../client/within.js'
+import { plain, whole } from './plain.js'
 
 /** @import { DBSchema, IDBPDatabase } from 'idb' */
 
@@ -23,12 +24,16 @@ const PATIENCE = { open: 10_000, request: 30_000 }
 /** What the studio keeps in this browser: pictures, one record each, and small things by name. */
 export class Store {
   #database
+  /** What a value is kept as. @type {<Value>(value: Value) => Value | Promise<Value>} */
+  #kept
 
   /**
    * @param {IDBPDatabase<Schema & DBSchema>} database
+   * @param {boolean} takesBlobs whether it does; else their bytes are kept
    */
-  constructor(database) {
+  constructor(database, takesBlobs) {
     this.#database = database
+    this.#kept = takesBlobs ? (value) => value : plain
   }
 
   static async open() {
@@ -42,7 +47,8 @@ export class Store {
         // Another tab deletes all: this one lets go.
         blocking: (_current, _blocked, event) => /** @type {IDBDatabase} */ (event.target).close(),
       })
-      return new Store(await within(PATIENCE.open, opening, stuck))
+      const database = await within(PATIENCE.open, opening, stuck)
+      return new Store(database, await takesBlobs(database))
     } catch (thrown) {
       throw storageError(thrown)
     }
@@ -52,8 +58,8 @@ export class Store {
    * @param {string} name
    * @returns {Promise<any>} undefined if nothing of that name is kept
    */
-  get(name) {
-    return guarded(() => this.#database.get('state', name))
+  async get(name) {
+    return whole(await guarded(() => this.#database.get('state', name)))
   }
 
   /**
@@ -61,7 +67,8 @@ export class Store {
    * @param {unknown} value
    */
   async set(name, value) {
-    await guarded(() => this.#database.put('state', value, name))
+    const kept = await this.#kept(value)
+    await guarded(() => this.#database.put('state', kept, name))
   }
 
   /**
@@ -89,8 +96,8 @@ export class Store {
   /**
    * @param {number} id
    */
-  picture(id) {
-    return guarded(() => this.#database.get('pictures', id))
+  async picture(id) {
+    return whole(await guarded(() => this.#database.get('pictures', id)))
   }
 
   /**
@@ -101,7 +108,7 @@ export class Store {
       const { store } = this.#database.transaction('pictures')
       return Promise.all(ids.map((id) => store.get(id)))
     })
-    return found.filter((picture) => picture !== undefined)
+    return found.filter((picture) => picture !== undefined).map(whole)
   }
 
   /**
@@ -109,8 +116,9 @@ export class Store {
    *
    * @param {Picture[]} pictures
    */
-  putPictures(pictures) {
-    return this.#write((store) => pictures.map((picture) => store.put(picture)))
+  async putPictures(pictures) {
+    const kept = await Promise.all(pictures.map(this.#kept))
+    await this.#write((store) => kept.map((picture) => store.put(picture)))
   }
 
   /**
@@ -142,6 +150,28 @@ export class Store {
     const left = await indexedDB.databases()
     if (left.some(({ name }) => name === NAME))
       throw new ConvletError('storage', 'The browser did not delete the pictures. Close other tabs of this page and try again.')
+  }
+}
+
+/**
+ * Whether Blobs can be kept. It is tried in a transaction that is then taken back.
+ *
+ * @param {IDBPDatabase<Schema & DBSchema>} database
+ */
+async function takesBlobs(database) {
+  const transaction = database.transaction('state', 'readwrite')
+  transaction.done.catch(() => {})
+  try {
+    await within(PATIENCE.request, transaction.store.put(new Blob(['?']), 'blob'), stuck)
+    return true
+  } catch {
+    return false
+  } finally {
+    try {
+      transaction.abort()
+    } catch {
+      // The failure has ended it.
+    }
   }
 }
 
