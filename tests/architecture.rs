@@ -215,6 +215,10 @@ fn too_much_is_refused_cheaply() {
     assert!(wide(&[LayerInput::Model; 64]).is_ok());
     let wide = wide(&[LayerInput::Model; 65]);
     assert!(wide.unwrap_err().to_string().contains("expected 1 to 64 inputs, got 65"));
+    let add =
+        LayerSpec::new("Add", json!({})).with_inputs(&[LayerInput::Model, LayerInput::Layer(0)]);
+    let itself = Architecture::new("circle", [8, 8, 3], vec![add]).unwrap_err();
+    assert_eq!(itself.kind(), ErrorKind::Architecture, "{itself}");
     for text in ["[".repeat(1 << 20), "{\"config\":".repeat(1 << 17), "x".repeat(3 << 20)] {
         let error = Architecture::from_json(&text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Architecture);

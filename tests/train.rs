@@ -153,6 +153,9 @@ fn validation_computes_the_loss_of_training() {
         let p: Vec<f32> = logits.iter().map(probability).collect();
         let in_validation = loss.of_probabilities(&p, targets);
         assert!((in_training - in_validation).abs() < 1e-6, "{in_training} {in_validation}");
+        // What is certain costs next to nothing, or a lot, and not all that there is.
+        let sure = |p: f32| loss.of_probabilities(&[p, 1.0 - p], &[1.0, 0.0]);
+        assert!(sure(1.0) > 0.0 && sure(1.0) < 1e-6 && (7.0..17.0).contains(&sure(0.0)));
     }
 }
 
