@@ -1,5 +1,5 @@
-//! JSON read piece by piece. Numbers are serde_json's to read; its generic machinery around them would be several times
-//! this file's size in wasm.
+//! JSON read piece by piece. Numbers are serde_json's to read, as the nearest f64 or the one beside it: its exact way
+//! would be 14 kB more with gzip. Its generic machinery around them would be several times this file's size in wasm.
 
 use super::Map;
 use serde_json::{Number, Value};
