@@ -54,7 +54,10 @@ export class ConvletClassifier extends ConvletElement {
   #file = make('input', 'hidden-file')
   #camera = new CameraControl({
     onOpen: () => this.#follow(),
-    onClose: () => (this.#still.hidden = !this.#still.src),
+    onClose: () => {
+      this.#looking.abort()
+      this.#still.hidden = !this.#still.src
+    },
     onError: (thrown) => this.#fail(thrown),
   })
 
