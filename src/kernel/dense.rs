@@ -28,9 +28,6 @@ pub struct DenseShape {
 /// Up to so many images the kernel's rows are streamed (bench `dense_forward`).
 const FEW: usize = 3;
 
-/// Rows of the kernel that are added to the sums at a time (bench `dense_forward`).
-const AT_ONCE: usize = 8;
-
 /// Floats of scratch that any function here needs for `s`.
 pub fn scratch_len(s: &DenseShape) -> usize {
     parallel::parts() * gemm::scratch_len() + s.n * s.inputs.max(s.outputs)
@@ -121,18 +118,17 @@ impl Kernel for Stream<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
         let outputs = self.out.len();
-        let rows = self.x.iter().zip(self.kernel.chunks_exact(outputs));
-        let mut rows = rows.filter(|(x, _)| **x != 0.0);
-        loop {
-            let (mut group, mut count) = ([(&0.0, &[][..]); AT_ONCE], 0);
-            for (slot, row) in group.iter_mut().zip(rows.by_ref()) {
-                (*slot, count) = (row, count + 1);
+        let mut rows =
+            self.x.iter().zip(self.kernel.chunks_exact(outputs)).filter(|(x, _)| **x != 0.0);
+        while let Some(a) = rows.next() {
+            match (rows.next(), rows.next(), rows.next()) {
+                (Some(b), Some(c), Some(d)) => add_rows::<L, 4>([a, b, c, d], self.out),
+                (b, c, d) => {
+                    for row in [Some(a), b, c, d].into_iter().flatten() {
+                        add_rows::<L, 1>([row], self.out);
+                    }
+                }
             }
-            if count < AT_ONCE {
-                group[..count].iter().for_each(|&row| add_rows::<L, 1>([row], self.out));
-                break;
-            }
-            add_rows::<L, AT_ONCE>(group, self.out);
         }
         for out in self.out.chunks_mut(L::N) {
             L::load_part(out).clamp(self.clamp).store_part(out);
@@ -140,7 +136,7 @@ impl Kernel for Stream<'_> {
     }
 }
 
-/// out = (..(out + x0 row0) + ..) + the last x times its row
+/// out = (..(out + x0 row0) + ..) + x3 row3
 #[inline(always)]
 fn add_rows<L: Lanes, const ROWS: usize>(rows: [(&f32, &[f32]); ROWS], out: &mut [f32]) {
     let x = rows.map(|(&x, _)| L::splat(x));
