@@ -154,6 +154,20 @@ fn the_arithmetic_of_a_graph_adds_up() {
     ));
 }
 
+/// Found by fuzzing: what was put side by side had to be images.
+#[test]
+fn flat_inputs_side_by_side_add_up() {
+    adds_up(graph(
+        [4, 4, 3],
+        &[
+            ("GlobalAveragePooling2D", json!({}), &[]),
+            ("Dense", json!({"units": 5}), &[]),
+            ("Concatenate", json!({}), &[0, 1, 0]),
+        ],
+        3,
+    ));
+}
+
 #[test]
 fn a_pooling_names_its_maximum() {
     let mut model =

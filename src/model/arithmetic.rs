@@ -189,14 +189,17 @@ impl Place<'_> {
         (Rule::Sum, self.windowed(&s, weight), bias)
     }
 
+    /// Along the last axis: of images or of flat inputs.
     fn concatenated(&self, mut channel: usize) -> Term {
-        let pixel = self.index / self.node.output_shape[2];
+        let channels = |shape: &[usize]| shape.last().copied().unwrap_or(1);
+        let pixel = self.index / channels(&self.node.output_shape);
         let mut input = 0;
-        while channel >= self.node.input_shapes[input][2] {
-            channel -= self.node.input_shapes[input][2];
+        while channel >= channels(&self.node.input_shapes[input]) {
+            channel -= channels(&self.node.input_shapes[input]);
             input += 1;
         }
-        self.term(input, Some(pixel * self.node.input_shapes[input][2] + channel), 1.0)
+        let index = pixel * channels(&self.node.input_shapes[input]) + channel;
+        self.term(input, Some(index), 1.0)
     }
 
     fn unpadded(&self, [top, _, left, _]: [usize; 4]) -> Option<usize> {
