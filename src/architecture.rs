@@ -278,6 +278,7 @@ mod tests {
             ("BatchNormalization", "batch_normalization"),
             ("ReLU", "re_lu"),
             ("Add", "add"),
+            ("LSTMCell", "lstm_cell"),
         ] {
             assert_eq!(snake_case(class), snake);
         }

@@ -140,15 +140,12 @@ fn pack<L: Lanes>(b: Operand, steps: Range<usize>, columns: Range<usize>, panel:
     if columns.len() < width {
         panel.fill(0.0);
     }
-    if b.column == 1 && columns.len() == width {
+    if b.column == 1 {
         // By vectors: a copy of so few bytes would be a call in WebAssembly.
         for (k, to) in steps.zip(panel.chunks_exact_mut(width)) {
-            let from = b.values[k * b.row..][columns.clone()].chunks_exact(L::N);
-            to.chunks_exact_mut(L::N).zip(from).for_each(|(to, from)| L::load(from).store(to));
-        }
-    } else if b.column == 1 {
-        for (k, to) in steps.zip(panel.chunks_exact_mut(width)) {
-            to[..columns.len()].copy_from_slice(&b.values[k * b.row..][columns.clone()]);
+            let from = b.values[k * b.row..][columns.clone()].chunks(L::N);
+            let vectors = to.chunks_exact_mut(L::N).zip(from);
+            vectors.for_each(|(to, from)| L::load_part(from).store(to));
         }
     } else {
         for (j, column) in columns.enumerate() {

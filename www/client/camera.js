@@ -68,6 +68,15 @@ export class Camera {
   }
 
   /**
+   * What to say then.
+   *
+   * @param {string} instead what the visitor can do without a camera
+   */
+  static gone(instead) {
+    return new ConvletError('camera-absent', `The camera went away. Connect it again, or ${instead}.`)
+  }
+
+  /**
    * Calls back once if the camera goes away by itself: unplugged, or taken back by the visitor.
    *
    * @param {() => void} callback

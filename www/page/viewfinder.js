@@ -93,7 +93,7 @@ export class Viewfinder {
 
   #lost() {
     this.#backToStart()
-    this.#events.onError(new Error('The camera went away. Connect it again, or choose a picture instead.'))
+    this.#events.onError(Camera.gone('choose a picture instead'))
   }
 
   #resume() {

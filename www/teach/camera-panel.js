@@ -1,5 +1,4 @@
 import { Camera } from '../client/camera.js'
-import { ConvletError } from '../client/errors.js'
 import { listCameras } from '../page/cameras.js'
 import { byId } from '../page/dom.js'
 
@@ -88,7 +87,7 @@ export class CameraPanel extends EventTarget {
 
   #lost() {
     this.stop()
-    this.#onError(new ConvletError('camera-absent', 'The camera went away. Connect it again, or add pictures from files.'))
+    this.#onError(Camera.gone('add pictures from files'))
   }
 
   /** @param {boolean} mirrored */

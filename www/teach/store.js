@@ -24,16 +24,14 @@ const PATIENCE = { open: 10_000, request: 30_000 }
 /** What the studio keeps in this browser: pictures, one record each, and small things by name. */
 export class Store {
   #database
-  /** What a value is kept as. @type {<Value>(value: Value) => Value | Promise<Value>} */
-  #kept
+  /** Found out before the first Blob is kept. @type {Promise<boolean> | undefined} */
+  #takesBlobs
 
   /**
    * @param {IDBPDatabase<Schema & DBSchema>} database
-   * @param {boolean} takesBlobs whether it does; else their bytes are kept
    */
-  constructor(database, takesBlobs) {
+  constructor(database) {
     this.#database = database
-    this.#kept = takesBlobs ? (value) => value : plain
   }
 
   static async open() {
@@ -47,8 +45,7 @@ export class Store {
         // Another tab deletes all: this one lets go.
         blocking: (_current, _blocked, event) => /** @type {IDBDatabase} */ (event.target).close(),
       })
-      const database = await within(PATIENCE.open, opening, stuck)
-      return new Store(database, await takesBlobs(database))
+      return new Store(await within(PATIENCE.open, opening, stuck))
     } catch (thrown) {
       throw storageError(thrown)
     }
@@ -69,6 +66,23 @@ export class Store {
   async set(name, value) {
     const kept = await this.#kept(value)
     await guarded(() => this.#database.put('state', kept, name))
+  }
+
+  /**
+   * The value as it is kept.
+   *
+   * @template Value
+   * @param {Value} value
+   * @returns {Promise<Value>}
+   */
+  async #kept(value) {
+    this.#takesBlobs ??= guarded(() => takesBlobs(this.#database))
+    // Where there was no answer, the next value asks again.
+    const takes = await this.#takesBlobs.catch((thrown) => {
+      this.#takesBlobs = undefined
+      throw thrown
+    })
+    return takes ? value : plain(value)
   }
 
   /**
@@ -117,7 +131,7 @@ export class Store {
    * @param {Picture[]} pictures
    */
   async putPictures(pictures) {
-    const kept = await Promise.all(pictures.map(this.#kept))
+    const kept = await Promise.all(pictures.map((picture) => this.#kept(picture)))
     await this.#write((store) => kept.map((picture) => store.put(picture)))
   }
 
@@ -154,25 +168,21 @@ export class Store {
 }
 
 /**
- * Whether Blobs can be kept. It is tried in a transaction that is then taken back.
+ * Whether Blobs can be kept: one is, for as long as its transaction lasts, which is then taken back.
  *
  * @param {IDBPDatabase<Schema & DBSchema>} database
  */
 async function takesBlobs(database) {
   const transaction = database.transaction('state', 'readwrite')
-  transaction.done.catch(() => {})
-  try {
-    await within(PATIENCE.request, transaction.store.put(new Blob(['?']), 'blob'), stuck)
-    return true
-  } catch {
-    return false
-  } finally {
-    try {
-      transaction.abort()
-    } catch {
-      // The failure has ended it.
-    }
-  }
+  const done = transaction.done.catch(() => {})
+  const takes = await transaction.store.put(new Blob(['?']), 'blob').then(
+    () => true,
+    () => false,
+  )
+  // A refusal has ended it by itself.
+  if (takes) transaction.abort()
+  await done
+  return takes
 }
 
 /**

@@ -1,5 +1,4 @@
 import { Camera } from '../../client/camera.js'
-import { ConvletError } from '../../client/errors.js'
 import { button, make } from './dom.js'
 import { sheet } from './sheet.js'
 
@@ -65,7 +64,7 @@ export class CameraControl {
   /** Unplugged, or taken back. */
   #lost() {
     this.close()
-    this.#events.onError(new ConvletError('camera-absent', 'The camera went away. Connect it again, or choose a picture instead.'))
+    this.#events.onError(Camera.gone('choose a picture instead'))
   }
 
   /** Lets the camera go, and whoever waits for it. */
