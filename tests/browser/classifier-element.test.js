@@ -187,6 +187,22 @@ test('the camera is classified frame by frame, and let go when the element leave
   await context.close()
 })
 
+test('after the camera, what is shown and what is answered belong together again', async () => {
+  const { page, context } = await open()
+  await page.evaluate(() => {
+    add('convlet-classifier', { id: 'still', src: 'colours.safetensors', picture: 'red.png', camera: '', loading: 'eager' })
+    add('convlet-classifier', { id: 'none', src: 'colours.safetensors', camera: '', loading: 'eager' })
+  })
+  for (const [id, answer] of [['still', 'red'], ['none', '']]) {
+    await page.locator(`#${id} button.camera`).click()
+    // The camera of the tests is green.
+    await page.locator(`#${id} .answer`).getByText('green').waitFor()
+    await page.locator(`#${id} button.camera`).click()
+    await page.waitForFunction(([id, answer]) => document.querySelector(`#${id}`).shadowRoot.querySelector('.answer').textContent === answer, [id, answer])
+  }
+  await context.close()
+})
+
 test('a camera that is unplugged is said to be, and files go on', async () => {
   const { page, context } = await open()
   await page.evaluate(() => add('convlet-classifier', { id: 'a', src: 'colours.safetensors', camera: '', loading: 'eager' }))

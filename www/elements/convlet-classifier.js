@@ -57,6 +57,9 @@ export class ConvletClassifier extends ConvletElement {
     onClose: () => {
       this.#looking.abort()
       this.#still.hidden = !this.#still.src
+      // The answer is to what is shown.
+      this.#bars.clear()
+      this.#lookBesides()
     },
     onError: (thrown) => this.#fail(thrown),
   })
@@ -126,7 +129,7 @@ export class ConvletClassifier extends ConvletElement {
       const { labels, parameters, name } = classifier
       this.#state.tell(this.#picture || this.hasAttribute('picture') ? '' : 'Choose a picture, drop it here or paste it.')
       this.emit('load', { name, labels, parameters })
-      await this.#firstLook()
+      await this.#lookBesides()
     } catch (thrown) {
       if (!signal.aborted) this.#fail(thrown)
     } finally {
@@ -134,8 +137,8 @@ export class ConvletClassifier extends ConvletElement {
     }
   }
 
-  /** Classifies what was there before the network was. */
-  async #firstLook() {
+  /** Classifies what is there beside the camera: a picture that was given, or the still. */
+  async #lookBesides() {
     if (this.#picture) await this.classify(this.#picture)
     else if (this.hasAttribute('picture')) await this.#stillLoaded().then(() => this.#look(this.#still))
   }
@@ -168,13 +171,13 @@ export class ConvletClassifier extends ConvletElement {
     const { signal } = (this.#looking = new AbortController())
     const { classifier } = this
     if (!classifier) return
+    this.#state.tell('')
     try {
       const answer = await classifier.examine(source, { signal })
       if (signal.aborted || this.#signal.aborted) return
       this.answer = answer
       const { predictions, noneOfThese = false } = answer
       this.#bars.show(predictions, classifier.labels, noneOfThese)
-      this.#state.tell('')
       if (!this.#camera.isOpen)
         this.#spoken.textContent = noneOfThese
           ? 'None of these'

@@ -89,6 +89,9 @@ export class ConvletTrainer extends ConvletElement {
     onClose: () => {
       this.#burst = {}
       this.#still.hidden = !this.#still.src
+      // The answer is to what is shown.
+      this.#bars.clear()
+      if (this.#tried) this.classify(this.#tried)
     },
     onError: (thrown) => this.#fail(thrown),
   })
@@ -393,7 +396,8 @@ export class ConvletTrainer extends ConvletElement {
     const signal = this.#signal
     try {
       const answer = await this.#examine(source)
-      if (!answer || signal.aborted) return undefined
+      const isGone = source === this.#camera.video && !this.#camera.isOpen
+      if (!answer || signal.aborted || isGone) return undefined
       this.#bars.show(answer.predictions, this.labels, false)
       const [{ label, confidence }] = answer.predictions
       if (!this.#camera.isOpen && !this.#isTraining) this.#spoken.textContent = `${label}, ${percent(confidence)}`
