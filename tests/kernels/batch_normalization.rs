@@ -86,6 +86,18 @@ proptest! {
 }
 
 /// With constant moments the gradient is the scale; gamma and beta may be absent.
+/// Far from 0, the square of the mean would swallow a variance that is not taken around it.
+#[test]
+fn a_variance_far_from_zero_keeps_its_digits() {
+    let x: Vec<f32> = values(7, 1000).iter().map(|x| 1000.0 + x).collect();
+    let (mut mean, mut variance) = ([0.0], [0.0]);
+    batch_moments(&x, &mut mean, &mut variance);
+    let exact = wide(&x);
+    let middle = exact.iter().sum::<f64>() / 1000.0;
+    let spread = exact.iter().map(|x| (x - middle).powi(2)).sum::<f64>() / 1000.0;
+    assert_close(&variance, [spread], 1e-4 * spread);
+}
+
 #[test]
 fn inference() {
     let case = Case::new(3, 5, 7);
