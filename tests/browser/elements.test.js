@@ -287,6 +287,12 @@ test('a confusion matrix adds up', async () => {
 
 test('attached and removed 200 times in turn, none of them leaves anything behind', async () => {
   const { page, context } = await open()
+  // The engine, which most of them are too short-lived to wait for, is there from the start.
+  await page.evaluate(async () => {
+    const element = add('convlet-summary', { id: 'first', src: 'colours.safetensors' })
+    await told('first', 'load')
+    element.remove()
+  })
   const cycle = (times) =>
     page.evaluate(
       async ([names, times]) => {
