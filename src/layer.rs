@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::fmt::{self, Debug};
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -135,6 +136,8 @@ pub struct Traits {
     pub needs_output: bool,
     /// Does nothing when not training.
     pub training_only: bool,
+    /// Reads more weights than samples, so that it pays to have all samples of a batch at once.
+    pub whole_batch: bool,
 }
 
 /// The shapes a layer runs at: of one sample each, and the batch size.
@@ -277,15 +280,33 @@ pub struct Backward<'a> {
 #[derive(Clone, Copy)]
 pub struct Tensors<'a> {
     pub(crate) buffers: &'a [Vec<f32>],
-    pub(crate) ids: &'a [usize],
+    pub(crate) places: &'a [Place],
+    pub(crate) values: &'a [usize],
     pub(crate) shapes: &'a Shapes,
+    pub(crate) first: usize,
     pub(crate) n: usize,
 }
 
 impl<'a> Tensors<'a> {
     /// The values of input `i`.
     pub fn get(&self, i: usize) -> &'a [f32] {
-        &self.buffers[self.ids[i]][..self.n * self.shapes.input_len(i)]
+        let place = self.places[self.values[i]];
+        &self.buffers[place.buffer][place.range(self.first, self.n, self.shapes.input_len(i))]
+    }
+}
+
+/// Where a value of the network lies: all the samples of a batch, or those that are worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub buffer: usize,
+    pub whole: bool,
+}
+
+impl Place {
+    /// `n` samples of `len` floats each, from the batch's sample `first` on.
+    pub fn range(self, first: usize, n: usize, len: usize) -> Range<usize> {
+        let first = if self.whole { first } else { 0 };
+        first * len..(first + n) * len
     }
 }
 

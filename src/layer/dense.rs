@@ -111,7 +111,12 @@ impl Layer for Dense {
 
     fn traits(&self) -> Traits {
         let clamped = self.activation != Activation::Linear;
-        Traits { needs_input: true, needs_output: clamped, ..Traits::default() }
+        Traits {
+            needs_input: true,
+            needs_output: clamped,
+            whole_batch: true,
+            ..Traits::default()
+        }
     }
 
     fn forward(&self, pass: Forward) {

@@ -1,7 +1,8 @@
 //! What a model runs: its layers, lowered and fused for one [`Mode`], with every buffer allocated for one batch size.
 //!
 //! A *value* is what flows between layers: value 0 is the input, and every operation makes one. Values live in buffers;
-//! layers that work in place share one, and inference hands a buffer on as soon as its value has been read.
+//! layers that work in place share one, and inference hands a buffer on as soon as its value has been read. It takes a
+//! few samples at a time through the first operations, so that what these hand on is found in the cache.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use std::sync::Arc;
 use super::{MAX_MEMORY, Mode, Node, zeros};
 use crate::error::{Result, bail};
 use crate::kernel::elementwise::add_assign;
-use crate::layer::{Backward, Forward, Layer, Memory, Parameter, Shapes, State, Tensors};
+use crate::layer::{
+    Backward, Forward, Layer, Memory, Parameter, Place, Shapes, State, Tensors,
+};
 use crate::rng::Rng;
 
 mod buffers;
@@ -25,6 +28,9 @@ pub(super) struct Plan {
     n: usize,
     mode: Mode,
     operations: Vec<Operation>,
+    front: Front,
+    /// Of the values.
+    places: Vec<Place>,
     /// Behind the values; 0 is the input.
     buffers: Vec<Vec<f32>>,
     /// Behind the values' gradients.
@@ -39,6 +45,13 @@ pub(super) struct Plan {
     prepared: bool,
 }
 
+/// The first operations take few samples at a time all the way; in training none do.
+#[derive(Clone, Copy, Debug)]
+struct Front {
+    operations: usize,
+    samples: usize,
+}
+
 /// A layer in the plan.
 #[derive(Debug)]
 struct Operation {
@@ -48,6 +61,7 @@ struct Operation {
     shapes: Shapes,
     parameters: Range<usize>,
     fold: Option<Fold>,
+    /// Values.
     inputs: Vec<usize>,
     output: usize,
     memory: Memory,
@@ -146,8 +160,7 @@ impl Plan {
                 "a batch of {n}: expected a network that takes at most {MAX_MEMORY} bytes of memory, got {bytes}"
             );
         }
-        let Sketch { mut operations, buffers, gradients, scratch, input_gradient, kept, .. } =
-            sketch;
+        let Sketch { front, mut operations, places, buffers, gradients, scratch, .. } = sketch;
         for Operation { memory, state, parameters: own, backward, .. } in &mut operations {
             *state = State {
                 packed: zeros(memory.packed)?,
@@ -167,11 +180,13 @@ impl Plan {
             n,
             mode,
             operations,
-            buffers: buffers.buffers(n)?,
-            gradients: gradients.buffers(n)?,
+            front,
+            places,
+            buffers: buffers.buffers()?,
+            gradients: gradients.buffers()?,
             scratch: zeros(scratch)?,
-            input_gradient,
-            kept,
+            input_gradient: sketch.input_gradient,
+            kept: sketch.kept,
             watched: None,
             prepared: false,
         })
@@ -207,38 +222,56 @@ impl Plan {
             }
             self.prepared = true;
         }
-        for (i, operation) in self.operations.iter_mut().enumerate() {
-            let Operation { layer, shapes, inputs, output, state, .. } = operation;
+        let Front { operations: front, samples } = self.front;
+        for first in (0..n).step_by(samples) {
+            self.run(0..front, first, samples.min(n - first), parameters, rng);
+        }
+        self.run(front..self.operations.len(), 0, n, parameters, rng);
+        self.output(n)
+    }
+
+    /// Runs `operations` on `n` samples from `first` on.
+    fn run(
+        &mut self,
+        operations: Range<usize>,
+        first: usize,
+        n: usize,
+        parameters: &mut [Parameter],
+        rng: &Rng,
+    ) {
+        for i in operations {
+            let operation = &mut self.operations[i];
+            let Operation { layer, shapes, inputs: values, output, state, .. } = operation;
             let own = match &mut operation.fold {
                 Some(fold) => &mut fold.folded[..],
                 None => &mut parameters[operation.parameters.clone()],
             };
-            let mut out = std::mem::take(&mut self.buffers[*output]);
+            let place = self.places[*output];
+            let mut out = std::mem::take(&mut self.buffers[place.buffer]);
+            let (buffers, places) = (&self.buffers[..], &self.places[..]);
+            let inputs = Tensors { buffers, places, values, shapes, first, n };
+            let output = &mut out[place.range(first, n, shapes.output_len())];
             if operation.copies {
-                let len = n * shapes.input_len(0);
-                out[..len].copy_from_slice(&self.buffers[inputs[0]][..len]);
+                output.copy_from_slice(inputs.get(0));
             }
             layer.forward(Forward {
                 shapes,
                 n,
                 training: self.mode == Mode::Training,
-                inputs: Tensors { buffers: &self.buffers, ids: inputs, shapes, n },
-                output: &mut out[..n * shapes.output_len()],
+                inputs,
+                output,
                 parameters: own,
                 state,
                 scratch: &mut self.scratch,
                 rng: rng.fork(i as u64),
             });
-            self.buffers[*output] = out;
+            self.buffers[place.buffer] = out;
         }
-        self.output(n)
     }
 
     pub fn backward(&mut self, n: usize, parameters: &mut [Parameter]) {
         for operation in self.operations.iter_mut().rev() {
-            let Operation {
-                layer, shapes, parameters: own, inputs, output, state, backward, ..
-            } = operation;
+            let Operation { layer, shapes, parameters: own, state, backward, .. } = operation;
             let Some(Route { doutput, dinputs, taken }) = backward else { continue };
             let mut dout = std::mem::take(&mut self.gradients[*doutput]);
             if let Some((node, gradient)) = &mut self.watched
@@ -252,11 +285,12 @@ impl Plan {
                     *slot = std::mem::take(&mut self.gradients[*id]);
                 }
             }
+            let (buffers, places, values) = (&self.buffers[..], &self.places[..], &operation.inputs);
             layer.backward(Backward {
                 shapes,
                 n,
-                inputs: Tensors { buffers: &self.buffers, ids: inputs, shapes, n },
-                output: &self.buffers[*output][..n * shapes.output_len()],
+                inputs: Tensors { buffers, places, values, shapes, first: 0, n },
+                output: &buffers[places[operation.output].buffer][..n * shapes.output_len()],
                 doutput: &mut dout[..n * shapes.output_len()],
                 dinputs: taken,
                 parameters: &mut parameters[own.clone()],
@@ -286,7 +320,7 @@ impl Plan {
 
     fn output(&self, n: usize) -> &[f32] {
         match self.operations.last() {
-            Some(last) => &self.buffers[last.output][..n * last.shapes.output_len()],
+            Some(last) => self.value(last.output, n, last.shapes.output_len()),
             // The input as it is, of which a larger batch may have been there before.
             None => &self.buffers[0][..n * (self.buffers[0].len() / self.n.max(1))],
         }
@@ -296,7 +330,8 @@ impl Plan {
         match self.operations.last() {
             Some(Operation { output, shapes, backward: Some(route), .. }) => {
                 let len = n * shapes.output_len();
-                (&self.buffers[*output][..len], &mut self.gradients[route.doutput][..len])
+                let output = self.places[*output].buffer;
+                (&self.buffers[output][..len], &mut self.gradients[route.doutput][..len])
             }
             _ => (&[], &mut []),
         }
@@ -320,6 +355,10 @@ impl Plan {
     /// The last operation of a node computes the node's output.
     pub fn node_output(&self, node: usize, n: usize) -> Option<&[f32]> {
         let last = self.operations.iter().rev().find(|operation| operation.node == node)?;
-        Some(&self.buffers[last.output][..n * last.shapes.output_len()])
+        Some(self.value(last.output, n, last.shapes.output_len()))
+    }
+
+    fn value(&self, value: usize, n: usize, len: usize) -> &[f32] {
+        &self.buffers[self.places[value].buffer][..n * len]
     }
 }

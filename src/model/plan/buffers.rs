@@ -2,29 +2,31 @@
 
 use super::super::{Mode, product, zeros};
 use super::draft::{Draft, readers};
-use super::{Operation, Route, Target};
+use super::{Front, Operation, Route, Target};
 use crate::error::Result;
-use crate::layer::Parameter;
+use crate::layer::{Parameter, Place};
 
-/// Buffers that are handed out and come back, by size.
+/// Buffers that are handed out and come back, by how many samples they hold and by size.
 #[derive(Default)]
 pub(super) struct Pool {
-    sizes: Vec<usize>,
+    /// Samples and floats of each.
+    sizes: Vec<(usize, usize)>,
     free: Vec<usize>,
 }
 
 impl Pool {
-    /// The free buffer that has to grow least, or a new one.
-    fn take(&mut self, size: usize) -> usize {
-        let best = (0..self.free.len()).min_by_key(|&i| self.sizes[self.free[i]].abs_diff(size));
-        let id = match best {
+    /// The free buffer of so many samples that has to grow least, or a new one.
+    fn take(&mut self, samples: usize, size: usize) -> usize {
+        let fits = |&i: &usize| self.sizes[self.free[i]].0 == samples;
+        let growth = |&i: &usize| self.sizes[self.free[i]].1.abs_diff(size);
+        let id = match (0..self.free.len()).filter(fits).min_by_key(growth) {
             Some(i) => self.free.swap_remove(i),
             None => {
-                self.sizes.push(0);
+                self.sizes.push((samples, 0));
                 self.sizes.len() - 1
             }
         };
-        self.sizes[id] = self.sizes[id].max(size);
+        self.sizes[id].1 = self.sizes[id].1.max(size);
         id
     }
 
@@ -32,31 +34,53 @@ impl Pool {
         self.free.push(id);
     }
 
-    /// Floats in all buffers, for one sample.
+    /// Floats in all buffers.
     pub fn floats(&self) -> u64 {
-        self.sizes.iter().map(|&size| size as u64).sum()
+        self.sizes.iter().map(|&(n, size)| (n as u64).saturating_mul(size as u64)).sum()
     }
 
-    /// The buffers themselves, for `n` samples.
-    pub fn buffers(&self, n: usize) -> Result<Vec<Vec<f32>>> {
-        self.sizes.iter().map(|size| zeros(n * size)).collect()
+    /// The buffers themselves.
+    pub fn buffers(&self) -> Result<Vec<Vec<f32>>> {
+        self.sizes.iter().map(|&(n, size)| zeros(n * size)).collect()
     }
 }
 
-/// A buffer for each value, by value.
+/// Whether a value is there for all samples at once, by value: the first `front` operations take a few at a time.
+fn whole_values(drafts: &[Draft], shapes: &[Vec<usize>], front: usize) -> Vec<bool> {
+    let mut whole = vec![true; shapes.len()];
+    drafts[..front].iter().for_each(|draft| whole[draft.output] = false);
+    drafts[front..].iter().flat_map(|draft| &draft.inputs).for_each(|&value| whole[value] = true);
+    if let Some(last) = drafts.last() {
+        whole[last.output] = true;
+    }
+    // Where a layer works in place, so that it can.
+    for draft in drafts[..front].iter().rev().filter(|draft| draft.layer.traits().in_place) {
+        whole[draft.inputs[0]] |= whole[draft.output];
+    }
+    whole
+}
+
+/// A place for each value, by value, and the buffers for `n` samples.
 pub(super) fn assign_buffers(
     drafts: &[Draft],
     shapes: &[Vec<usize>],
     lasting: &[usize],
     mode: Mode,
-) -> (Vec<usize>, Pool) {
+    n: usize,
+    front: Front,
+) -> (Vec<Place>, Pool) {
+    let whole = whole_values(drafts, shapes, front.operations);
     let mut left = readers(drafts, shapes.len(), lasting);
     let single: Vec<bool> = left.iter().map(|&readers| readers == 1).collect();
     // Whether a value is read on the way back by the layer that made it.
     let mut kept = vec![true; shapes.len()];
     let mut pool = Pool::default();
-    let mut assigned = vec![usize::MAX; shapes.len()];
-    assigned[0] = pool.take(product(&shapes[0]));
+    let take = |pool: &mut Pool, value: usize| {
+        let samples = if whole[value] { n } else { front.samples };
+        Place { buffer: pool.take(samples, product(&shapes[value])), whole: whole[value] }
+    };
+    let mut assigned = vec![Place { buffer: usize::MAX, whole: true }; shapes.len()];
+    assigned[0] = take(&mut pool, 0);
     for draft in drafts {
         let traits = draft.layer.traits();
         let (input, output) = (draft.inputs[0], draft.output);
@@ -65,15 +89,17 @@ pub(super) fn assign_buffers(
             Mode::Training => !kept[input] && !traits.needs_input,
             Mode::Inspection => false,
         };
-        let shared = traits.in_place && single[input] && (free || traits.identity);
-        assigned[output] =
-            if shared { assigned[input] } else { pool.take(product(&shapes[output])) };
+        let shared = traits.in_place
+            && single[input]
+            && (free || traits.identity)
+            && whole[input] == whole[output];
+        assigned[output] = if shared { assigned[input] } else { take(&mut pool, output) };
         kept[output] = traits.needs_output || (shared && traits.identity && kept[input]);
         if mode == Mode::Inference {
             for &value in &draft.inputs {
                 left[value] -= 1;
                 if left[value] == 0 && assigned[value] != assigned[output] && value != 0 {
-                    pool.give_back(assigned[value]);
+                    pool.give_back(assigned[value].buffer);
                 }
             }
         }
@@ -87,6 +113,7 @@ pub(super) fn route_gradients(
     shapes: &[Vec<usize>],
     parameters: &[Parameter],
     input_gradient: bool,
+    n: usize,
 ) -> (Pool, Option<usize>) {
     let mut needed = vec![false; shapes.len()];
     needed[0] = input_gradient;
@@ -97,7 +124,7 @@ pub(super) fn route_gradients(
     let mut pool = Pool::default();
     let mut buffer: Vec<Option<usize>> = vec![None; shapes.len()];
     if let Some(last) = operations.last() {
-        buffer[last.output] = Some(pool.take(product(&shapes[last.output])));
+        buffer[last.output] = Some(pool.take(n, product(&shapes[last.output])));
     }
     for operation in operations.iter_mut().rev() {
         // The transposed weights are for the input's gradient only.
@@ -119,12 +146,12 @@ pub(super) fn route_gradients(
                 }
                 (true, Some(to)) if in_place && i == 0 => Target::AddInPlace(to),
                 (true, None) => {
-                    let id = pool.take(product(&shapes[value]));
+                    let id = pool.take(n, product(&shapes[value]));
                     buffer[value] = Some(id);
                     Target::Write(id)
                 }
                 (true, Some(to)) => {
-                    let from = pool.take(product(&shapes[value]));
+                    let from = pool.take(n, product(&shapes[value]));
                     lent.push(from);
                     Target::Add { from, to }
                 }

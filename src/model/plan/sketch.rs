@@ -2,15 +2,19 @@
 
 use super::super::{MAX_MEMORY, Mode, Node, product};
 use super::buffers::{Pool, assign_buffers, route_gradients};
-use super::draft::{Lowered, fuse, lowered};
-use super::{Operation, Purpose};
+use super::draft::{Draft, Lowered, fuse, lowered};
+use super::{Front, Operation, Purpose};
 use crate::error::{Result, bail};
-use crate::layer::{Memory, Parameter, Shapes, State};
+use crate::layer::{Memory, Parameter, Place, Shapes, State};
+
+/// Floats that a layer may read and write at a time to find them in the cache: half of a second-level one (bench page).
+const CACHED: usize = 1 << 16;
 
 /// Operations in order and how much memory they take, none of it allocated.
 pub(super) struct Sketch {
-    n: usize,
+    pub front: Front,
     pub operations: Vec<Operation>,
+    pub places: Vec<Place>,
     pub buffers: Pool,
     pub gradients: Pool,
     pub scratch: usize,
@@ -42,14 +46,15 @@ impl Sketch {
         if fused {
             fuse(&mut drafts, &shapes, &kept, mode);
         }
-        let (assigned, buffers) = assign_buffers(&drafts, &shapes, &kept, mode);
+        let front = front(&drafts, &shapes, n, mode);
+        let (places, buffers) = assign_buffers(&drafts, &shapes, &kept, mode, n, front);
         let mut operations = Vec::with_capacity(drafts.len());
         let mut scratch = 0;
         let training = mode == Mode::Training;
-        for draft in drafts {
-            let shared = assigned[draft.inputs[0]] == assigned[draft.output];
+        for (i, draft) in drafts.into_iter().enumerate() {
+            let shared = places[draft.inputs[0]] == places[draft.output];
             let own = Shapes {
-                n,
+                n: if i < front.operations { front.samples } else { n },
                 inputs: draft.inputs.iter().map(|&value| shapes[value].clone()).collect(),
                 output: shapes[draft.output].clone(),
             };
@@ -77,16 +82,12 @@ impl Sketch {
         let (mut gradients, mut last_gradient) = (Pool::default(), None);
         if training {
             (gradients, last_gradient) =
-                route_gradients(&mut operations, &shapes, parameters, input_gradient);
+                route_gradients(&mut operations, &shapes, parameters, input_gradient, n);
         }
-        for operation in &mut operations {
-            operation.inputs.iter_mut().for_each(|value| *value = assigned[*value]);
-            operation.output = assigned[operation.output];
-        }
-        let place = |&value: &usize| (assigned[value], product(&shapes[value]));
+        let place = |&value: &usize| (places[value].buffer, product(&shapes[value]));
         let kept = kept.iter().map(place).collect();
         let input_gradient = last_gradient;
-        Ok(Self { n, operations, buffers, gradients, scratch, input_gradient, kept })
+        Ok(Self { front, operations, places, buffers, gradients, scratch, input_gradient, kept })
     }
 
     /// All that the plan takes, and the weights and gradients of the network.
@@ -102,11 +103,26 @@ impl Sketch {
                 + floats)
                 + indices as u64
         };
-        let pools = self.buffers.floats() + self.gradients.floats();
+        let pools = self.buffers.floats().saturating_add(self.gradients.floats());
         let weights: u64 = parameters.iter().map(len).sum();
         let operations: u64 = self.operations.iter().map(own).sum();
-        4 * (weights + self.scratch as u64 + pools.saturating_mul(self.n as u64)) + operations
+        4u64.saturating_mul(weights + self.scratch as u64 + pools) + operations
     }
+}
+
+/// How far inference takes a few samples at a time, and how many.
+fn front(drafts: &[Draft], shapes: &[Vec<usize>], n: usize, mode: Mode) -> Front {
+    if mode != Mode::Inference {
+        return Front { operations: 0, samples: n.max(1) };
+    }
+    let operations = drafts.iter().position(|draft| draft.layer.traits().whole_batch);
+    let operations = operations.unwrap_or(drafts.len());
+    let floats = |draft: &Draft| {
+        let values = draft.inputs.iter().chain([&draft.output]);
+        values.map(|&value| product(&shapes[value])).fold(0, usize::saturating_add)
+    };
+    let most = drafts[..operations].iter().map(floats).max().unwrap_or(0);
+    Front { operations, samples: (CACHED / most.max(1)).clamp(1, n.max(1)) }
 }
 
 fn len(parameter: &Parameter) -> u64 {
