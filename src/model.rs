@@ -404,7 +404,10 @@ impl Model {
         }
         let outputs = self.output_len();
         let input = self.input_mut(n, Mode::Inference)?;
-        input.iter_mut().zip(x.iter()).for_each(|(to, from)| *to = *from);
+        match x.as_slice() {
+            Some(x) => input.copy_from_slice(x),
+            None => input.iter_mut().zip(x).for_each(|(to, from)| *to = *from),
+        }
         let y = self.forward(n, Mode::Inference);
         Ok(Array2::from_shape_fn((n, outputs), |(i, j)| y[i * outputs + j]))
     }

@@ -101,7 +101,10 @@ pub fn train_on_batch(
     }
     let mut batch = Batch::new(model.input_len(), model.output_len());
     batch.n = n;
-    batch.x.extend(x);
+    match x.as_slice() {
+        Some(x) => batch.x.extend_from_slice(x),
+        None => batch.x.extend(x),
+    }
     batch.targets.extend(targets);
     step(model, optimizer, &batch)
 }

@@ -96,6 +96,40 @@ fn a_layer_may_take_an_input_twice() {
     assert_eq!(trained(LayerSpec::new("Add", json!({}))), doubled);
 }
 
+/// Pictures so large that inference takes them one by one up to the first Dense layer; what it read there, and the
+/// pictures themselves, are needed by layers behind it as well.
+#[test]
+fn pictures_that_fill_the_cache_are_the_same_alone_and_in_a_batch() {
+    let (model, layer) = (LayerInput::Model, LayerInput::Layer);
+    let same = json!({"filters": 8, "kernel_size": 3, "padding": "same", "activation": "relu"});
+    let layers = [
+        ("Conv2D", same, vec![model]),
+        ("BatchNormalization", json!({}), vec![layer(0)]),
+        ("Add", json!({}), vec![layer(1), model]),
+        ("Flatten", json!({}), vec![layer(2)]),
+        ("Dense", json!({"units": 4, "activation": "tanh"}), vec![layer(3)]),
+        ("MaxPooling2D", json!({"pool_size": 3}), vec![layer(2)]),
+        ("GlobalAveragePooling2D", json!({}), vec![layer(5)]),
+        ("GlobalAveragePooling2D", json!({}), vec![model]),
+        ("Concatenate", json!({}), vec![layer(4), layer(6), layer(7)]),
+        ("Dense", json!({"units": 3, "activation": "softmax"}), vec![layer(8)]),
+    ];
+    let specs = layers.map(|(class, config, inputs)| {
+        let serde_json::Value::Object(config) = config else { unreachable!() };
+        LayerSpec { inputs, ..LayerSpec::new(class, config) }
+    });
+    let mut model =
+        Model::new(Architecture::new("large", [96, 96, 8], specs.into()).unwrap(), 3).unwrap();
+    let mut rng = Rng::new(7);
+    let x = Array4::from_shape_simple_fn((5, 96, 96, 8), || rng.uniform_in(-1.0, 1.0));
+    let together = model.predict(x.view()).unwrap();
+    for (x, together) in x.axis_iter(Axis(0)).zip(together.rows()) {
+        let x = x.insert_axis(Axis(0));
+        assert_eq!(model.predict(x).unwrap().row(0), together);
+        assert_near(&inspected(&mut model, x), together.as_slice().unwrap(), &[]);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..Default::default() })]
 

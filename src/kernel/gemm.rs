@@ -143,9 +143,15 @@ fn pack<L: Lanes>(b: Operand, steps: Range<usize>, columns: Range<usize>, panel:
     if b.column == 1 {
         // By vectors: a copy of so few bytes would be a call in WebAssembly.
         for (k, to) in steps.zip(panel.chunks_exact_mut(width)) {
-            let from = b.values[k * b.row..][columns.clone()].chunks(L::N);
-            let vectors = to.chunks_exact_mut(L::N).zip(from);
-            vectors.for_each(|(to, from)| L::load_part(from).store(to));
+            let from = &b.values[k * b.row..][columns.clone()];
+            if from.len() == width {
+                for v in 0..V {
+                    L::load(&from[v * L::N..]).store(&mut to[v * L::N..]);
+                }
+            } else {
+                let vectors = to.chunks_exact_mut(L::N).zip(from.chunks(L::N));
+                vectors.for_each(|(to, from)| L::load_part(from).store(to));
+            }
         }
     } else {
         for (j, column) in columns.enumerate() {

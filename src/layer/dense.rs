@@ -111,12 +111,7 @@ impl Layer for Dense {
 
     fn traits(&self) -> Traits {
         let clamped = self.activation != Activation::Linear;
-        Traits {
-            needs_input: true,
-            needs_output: clamped,
-            whole_batch: true,
-            ..Traits::default()
-        }
+        Traits { needs_input: true, needs_output: clamped, whole_batch: true, ..Traits::default() }
     }
 
     fn forward(&self, pass: Forward) {

@@ -10,9 +10,7 @@ use std::sync::Arc;
 use super::{MAX_MEMORY, Mode, Node, zeros};
 use crate::error::{Result, bail};
 use crate::kernel::elementwise::add_assign;
-use crate::layer::{
-    Backward, Forward, Layer, Memory, Parameter, Place, Shapes, State, Tensors,
-};
+use crate::layer::{Backward, Forward, Layer, Memory, Parameter, Place, Shapes, State, Tensors};
 use crate::rng::Rng;
 
 mod buffers;
@@ -285,7 +283,8 @@ impl Plan {
                     *slot = std::mem::take(&mut self.gradients[*id]);
                 }
             }
-            let (buffers, places, values) = (&self.buffers[..], &self.places[..], &operation.inputs);
+            let (buffers, places, values) =
+                (&self.buffers[..], &self.places[..], &operation.inputs);
             layer.backward(Backward {
                 shapes,
                 n,

@@ -1,19 +1,20 @@
-//! Winograd's convolution F(2 x 2, 3 x 3), for inference: 16 multiplications where the direct sum has 36.
+//! Winograd's convolution of 3 x 3 weights, for inference: F(4 x 4, 3 x 3), which has 36 multiplications where the direct
+//! sum has 144, and F(2 x 2, 3 x 3), 16 for 36, on the smallest images.
 //!
 //! ```text
-//! for every tile of 2 x 2 outputs, d its 4 x 4 inputs:
+//! for every tile of 4 x 4 outputs, d its 6 x 6 inputs:
 //!     out = A' ((G g G') * (B' d B)) A        * element by element, summed over channels
 //! ```
 //!
-//! 1. At each of the 16 positions the sum over channels is a matrix product, tiles x channels x output channels: the
+//! 1. At each of the 36 positions the sum over channels is a matrix product, tiles x channels x output channels: the
 //!    micro-kernel of all others runs here too, over a few tiles at a time so that they stay in the cache.
-//! 2. A tile is one window of a 2 x 2 max pooling: bias, clamp and maximum follow in registers.
-//! 3. B and A hold 0, 1 and -1 only, G also halves: larger tiles would save more and lose accuracy fast. Errors stay
-//!    within reduction length x epsilon x 9 times the largest product, 9 being what G and B can make of 1; in practice
-//!    they are those of the direct sum. Every output is computed alone and in one order: the strict build's bits
-//!    depend neither on batch nor threads, but they are not the direct sum's, so training does not use it.
+//! 2. A tile holds whole windows of a 2 x 2 max pooling: bias, clamp and maximum follow in registers.
+//! 3. Rounding errors grow with the tile: with numbers up to 1 they are some 20 times the direct sum's (a test holds them
+//!    to [`ERROR`] for each term). Every output is computed alone and in one order: the strict build's bits depend
+//!    neither on batch nor threads, but they are not the direct sum's, so training does not use it.
 //! 4. Below 32 channels the transforms cost what the product saves.
 
+use std::array::from_fn;
 use std::ops::Range;
 
 use crate::kernel::band::{self, Band, band};
@@ -21,17 +22,33 @@ use crate::kernel::gemm::{R, V, accumulate};
 use crate::kernel::lanes::{self, Kernel, Lanes};
 use crate::kernel::{Clamp, Window, parallel};
 
+mod transform;
+
+use transform::{Four, Transform, Two};
+
 /// Tiles that are worked on at a time (bench `winograd`).
 const TILES: usize = 8;
 /// Channels from which on it pays (bench `winograd`); they come in whole vectors.
 const FROM: usize = 32;
-/// Positions of a transformed tile.
-const POSITIONS: usize = 16;
 
 /// Whether [`conv2d_winograd_forward`] computes the convolution `s`, and faster than the direct sum.
 pub fn winograd_applies(s: &Window) -> bool {
     let whole = |channels: usize| channels >= FROM && channels.is_multiple_of(lanes::MAX);
     (s.kh, s.kw, s.sh, s.sw) == (3, 3, 1, 1) && whole(s.c) && whole(s.oc)
+}
+
+/// Outputs in a tile's row: whichever multiplies less, as the micro-kernel takes `R` tiles at once.
+fn tile(s: &Window) -> usize {
+    let products = |side: usize| {
+        let tiles = s.oh.div_ceil(side) * s.ow.div_ceil(side);
+        tiles.next_multiple_of(R) * positions(side)
+    };
+    if products(4) < products(2) { 4 } else { 2 }
+}
+
+/// Of a transformed tile.
+fn positions(side: usize) -> usize {
+    (side + 2) * (side + 2)
 }
 
 fn padded_outputs(s: &Window) -> usize {
@@ -40,7 +57,7 @@ fn padded_outputs(s: &Window) -> usize {
 
 /// Floats in the packed weights.
 pub fn winograd_packed_len(s: &Window) -> usize {
-    (1 + POSITIONS * s.c) * padded_outputs(s)
+    (1 + positions(tile(s)) * s.c) * padded_outputs(s)
 }
 
 /// Transforms and packs kernel (3, 3, c, oc) and bias (oc; zero when absent).
@@ -50,9 +67,18 @@ pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &
     if let Some(bias) = bias {
         start[..s.oc].copy_from_slice(bias);
     }
+    match tile(s) {
+        4 => pack_panels::<Four, 6, 4>(s, kernel, panels),
+        _ => pack_panels::<Two, 4, 2>(s, kernel, panels),
+    }
+}
+
+fn pack_panels<T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
+    s: &Window,
+    kernel: &[f32],
+    panels: &mut [f32],
+) {
     let width = V * lanes::width();
-    // G x for a column of three.
-    let half = |[a, b, c]: [f64; 3]| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
     for (row, out) in panels.chunks_exact_mut(width).enumerate() {
         let (c, panel) = (row % s.c, row / s.c % (padded_outputs(s) / width));
         let position = row / s.c / (padded_outputs(s) / width);
@@ -60,8 +86,8 @@ pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &
             let o = panel * width + j;
             let g = |y: usize, x: usize| f64::from(kernel[((y * 3 + x) * s.c + c) * s.oc + o]);
             *out = if o < s.oc {
-                let rows = [0, 1, 2].map(|y| half([g(y, 0), g(y, 1), g(y, 2)])[position % 4]);
-                half(rows)[position / 4] as f32
+                let rows = [0, 1, 2].map(|y| T::kernel([g(y, 0), g(y, 1), g(y, 2)])[position % IN]);
+                T::kernel(rows)[position / IN] as f32
             } else {
                 0.0
             };
@@ -70,17 +96,19 @@ pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &
 }
 
 /// The same convolution over whole tiles: outputs past the last row and column are computed and not stored.
-fn whole_tiles(s: &Window) -> Window {
-    Window { oh: s.oh.next_multiple_of(2), ow: s.ow.next_multiple_of(2), ..*s }
+fn whole_tiles(s: &Window, side: usize) -> Window {
+    Window { oh: s.oh.next_multiple_of(side), ow: s.ow.next_multiple_of(side), ..*s }
 }
 
 /// Floats of scratch.
 pub fn winograd_scratch_len(s: &Window) -> usize {
-    parallel::parts() * part_len(s)
+    parallel::parts() * part_len(s, tile(s))
 }
 
-fn part_len(s: &Window) -> usize {
-    POSITIONS * TILES * (s.c + s.oc) + band::scratch_len(&whole_tiles(s), whole_tiles(s).oh, 0)
+fn part_len(s: &Window, side: usize) -> usize {
+    let whole = whole_tiles(s, side);
+    positions(side) * (TILES * (s.c + s.oc) + s.c.max(s.oc))
+        + band::scratch_len(&whole, whole.oh, 0)
 }
 
 /// As [`conv2d_forward`](super::conv2d_forward), with weights of [`winograd_pack`].
@@ -92,7 +120,10 @@ pub fn conv2d_winograd_forward(
     out: &mut [f32],
     scratch: &mut [f32],
 ) {
-    forward::<false>(s, x, packed, clamp, out, scratch);
+    match tile(s) {
+        4 => forward::<Four, 6, 4>(s, false, x, packed, clamp, out, scratch),
+        _ => forward::<Two, 4, 2>(s, false, x, packed, clamp, out, scratch),
+    }
 }
 
 /// As [`conv2d_max_pool_forward`](super::conv2d_max_pool_forward) without indices, with weights of [`winograd_pack`].
@@ -105,12 +136,16 @@ pub fn conv2d_winograd_max_pool_forward(
     scratch: &mut [f32],
 ) {
     let even = Window { oh: s.oh / 2 * 2, ow: s.ow / 2 * 2, ..*s };
-    forward::<true>(&even, x, packed, clamp, out, scratch);
+    match tile(s) {
+        4 => forward::<Four, 6, 4>(&even, true, x, packed, clamp, out, scratch),
+        _ => forward::<Two, 4, 2>(&even, true, x, packed, clamp, out, scratch),
+    }
 }
 
 /// Splits the images' rows of tiles over threads.
-fn forward<const POOL: bool>(
+fn forward<T: Transform<IN, OUT> + Send, const IN: usize, const OUT: usize>(
     s: &Window,
+    pooled: bool,
     x: &[f32],
     packed: &[f32],
     clamp: Clamp,
@@ -118,101 +153,147 @@ fn forward<const POOL: bool>(
     scratch: &mut [f32],
 ) {
     assert!(winograd_applies(s), "a 3 x 3 convolution of stride 1 over whole vectors of channels");
-    debug_assert_eq!(packed.len(), winograd_packed_len(s));
     if out.is_empty() {
         return;
     }
     // An image's rows are cut alike, the last piece may be shorter.
-    let pieces = parallel::parts().min(s.oh.div_ceil(2));
-    let rows = s.oh.div_ceil(2).div_ceil(pieces);
-    let image_len = if POOL { s.output_len() / 4 } else { s.output_len() };
-    let row_len = if POOL { s.ow / 2 * s.oc } else { 2 * s.ow * s.oc };
+    let tops = s.oh.div_ceil(OUT);
+    let pieces = parallel::parts().min(tops);
+    let rows = tops.div_ceil(pieces);
+    let pool = if pooled { 2 } else { 1 };
+    let image_len = s.output_len() / (pool * pool);
+    let row_len = OUT / pool * (s.ow / pool) * s.oc;
+    let part_len = part_len(s, OUT);
     for (image, out) in out.chunks_mut(image_len).enumerate() {
         let x = &x[image * s.input_len()..][..s.input_len()];
-        let parts = out.chunks_mut(rows * row_len).enumerate().zip(scratch.chunks_mut(part_len(s)));
+        let parts = out.chunks_mut(rows * row_len).enumerate().zip(scratch.chunks_mut(part_len));
         let parts = parts.map(|((piece, out), scratch)| {
-            let tops = piece * rows..(piece * rows + rows).min(s.oh.div_ceil(2));
-            Forward::<POOL> { s, x, packed, clamp, tops, out, scratch }
+            let tops = piece * rows..(piece * rows + rows).min(tops);
+            let transform = std::marker::PhantomData::<T>;
+            Forward::<T, IN, OUT> { s, pooled, x, packed, clamp, tops, out, scratch, transform }
         });
         parallel::for_each(parts, lanes::dispatch);
     }
 }
 
 /// The rows of tiles `tops` of an image; `out` begins at the first of them.
-struct Forward<'a, const POOL: bool> {
+struct Forward<'a, T, const IN: usize, const OUT: usize> {
     s: &'a Window,
+    pooled: bool,
     x: &'a [f32],
     packed: &'a [f32],
     clamp: Clamp,
     tops: Range<usize>,
     out: &'a mut [f32],
     scratch: &'a mut [f32],
+    transform: std::marker::PhantomData<T>,
 }
 
-impl<const POOL: bool> Kernel for Forward<'_, POOL> {
+impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Forward<'_, T, IN, OUT> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (s, columns) = (self.s, self.s.ow.div_ceil(2));
+        let (s, columns) = (self.s, self.s.ow.div_ceil(OUT));
         let (bias, panels) = self.packed.split_at(padded_outputs(s));
-        let (inputs, scratch) = self.scratch.split_at_mut(POSITIONS * TILES * s.c);
-        let (sums, scratch) = scratch.split_at_mut(POSITIONS * TILES * s.oc);
-        let rows = 2 * self.tops.start..2 * self.tops.end;
-        let band = band(&whole_tiles(s), self.x, rows, 0, scratch);
+        let (inputs, scratch) = self.scratch.split_at_mut(IN * IN * TILES * s.c);
+        let (sums, scratch) = scratch.split_at_mut(IN * IN * TILES * s.oc);
+        let (between, scratch) = scratch.split_at_mut(IN * IN * s.c.max(s.oc));
+        let rows = OUT * self.tops.start..OUT * self.tops.end;
+        let band = band(&whole_tiles(s, OUT), self.x, rows, 0, scratch);
         let count = self.tops.len() * columns;
         for first in (0..count).step_by(TILES) {
             let tiles = TILES.min(count - first);
             for t in 0..tiles {
                 let (y, x) = ((first + t) / columns, (first + t) % columns);
-                input::<L>(s, band, 2 * (y * band.row + x * s.c), &mut inputs[t * s.c..]);
+                let from = OUT * (y * band.row + x * s.c);
+                input::<L, T, IN, OUT>(s, band, from, between, &mut inputs[t * s.c..]);
             }
             multiply::<L>(s, inputs, panels, tiles, sums);
             for t in 0..tiles {
-                let (y, x) = ((first + t) / columns * 2, (first + t) % columns * 2);
-                let own: [&[f32]; POSITIONS] =
-                    std::array::from_fn(|p| &sums[(p * TILES + t) * s.oc..][..s.oc]);
-                let bias = &bias[..s.oc];
-                for o in (0..s.oc).step_by(L::N) {
-                    let values = output::<L>(&own, bias, o);
-                    if POOL {
-                        let [a, b, c, d] = values;
-                        let best = a.at_least(b).at_least(c).at_least(d).clamp(self.clamp);
-                        best.store(&mut self.out[(first + t) * s.oc + o..]);
-                        continue;
-                    }
-                    for (i, value) in values.into_iter().enumerate() {
-                        let pixel = (y + i / 2) * s.ow + x + i % 2;
-                        if x + i % 2 < s.ow && (pixel + 1) * s.oc <= self.out.len() {
-                            value.clamp(self.clamp).store(&mut self.out[pixel * s.oc + o..]);
-                        }
-                    }
-                }
+                let place = (OUT * ((first + t) / columns), OUT * ((first + t) % columns));
+                columns_of_sums::<L, T, IN, OUT>(s, &sums[t * s.oc..], between);
+                outputs::<L, T, IN, OUT>(
+                    s,
+                    self.pooled,
+                    between,
+                    bias,
+                    self.clamp,
+                    place,
+                    self.out,
+                );
             }
         }
     }
 }
 
-/// B' d B of the tile at `from` in the band, all channels: position p goes to `out[p TILES c ..]`.
-///
-/// Every slice here is of one length, so that one comparison guards all loads and stores of a round.
+/// The vectors at `c` of `N` slices. A loop, since closures that hold vectors are not inlined where AVX2 is on.
 #[inline(always)]
-fn input<L: Lanes>(s: &Window, band: Band, from: usize, out: &mut [f32]) {
-    let mut out = out.chunks_mut(TILES * s.c);
-    for (i, (a, b)) in [(0, 2), (1, 2), (2, 1), (1, 3)].into_iter().enumerate() {
-        let pixel = |y: usize, x: usize| &band.values[from + y * band.row + x * s.c..][..s.c];
-        let upper: [&[f32]; 4] = std::array::from_fn(|x| pixel(a, x));
-        let lower: [&[f32]; 4] = std::array::from_fn(|x| pixel(b, x));
-        let mut row: [&mut [f32]; 4] =
-            std::array::from_fn(|_| &mut out.next().unwrap_or_default()[..s.c]);
-        for c in (0..s.c).step_by(L::N) {
-            let mut column = [L::splat(0.0); 4];
-            for (x, column) in column.iter_mut().enumerate() {
-                let (a, b) = (L::load(&upper[x][c..]), L::load(&lower[x][c..]));
-                *column = if i == 1 { a.add(b) } else { a.sub(b) };
-            }
-            let [a, b, c2, d] = column;
-            let values = [a.sub(c2), b.add(c2), c2.sub(b), b.sub(d)];
-            values.into_iter().zip(&mut row).for_each(|(value, row)| value.store(&mut row[c..]));
+fn load<L: Lanes, const N: usize>(from: &[&[f32]; N], c: usize) -> [L; N] {
+    let mut line = [L::splat(0.0); N];
+    for (line, from) in line.iter_mut().zip(from) {
+        *line = L::load(&from[c..]);
+    }
+    line
+}
+
+/// B' of each line that runs across `from`, to `to`.
+///
+/// Here and below every slice is of one length, so that one comparison guards all loads and stores of a round.
+#[inline(always)]
+fn input_lines<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
+    len: usize,
+    from: [&[f32]; IN],
+    mut to: [&mut [f32]; IN],
+) {
+    for c in (0..len).step_by(L::N) {
+        let line = T::input(load::<L, IN>(&from, c));
+        for (value, to) in line.iter().zip(&mut to) {
+            value.store(&mut to[c..]);
         }
+    }
+}
+
+/// A' of each line that runs across `from`, to `to`.
+#[inline(always)]
+fn output_lines<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
+    len: usize,
+    from: [&[f32]; IN],
+    mut to: [&mut [f32]; OUT],
+) {
+    for o in (0..len).step_by(L::N) {
+        let line = T::output(load::<L, IN>(&from, o));
+        for (value, to) in line.iter().zip(&mut to) {
+            value.store(&mut to[o..]);
+        }
+    }
+}
+
+/// The next `N` of the slices that `chunks` gives, `len` of each.
+#[inline(always)]
+fn next<'a, const N: usize>(
+    chunks: &mut impl Iterator<Item = &'a mut [f32]>,
+    len: usize,
+) -> [&'a mut [f32]; N] {
+    from_fn(|_| &mut chunks.next().unwrap_or_default()[..len])
+}
+
+/// B' d B of the tile at `from` in the band, all channels: position p goes to `out[p TILES c ..]`.
+#[inline(always)]
+fn input<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
+    s: &Window,
+    band: Band,
+    from: usize,
+    between: &mut [f32],
+    out: &mut [f32],
+) {
+    let mut columns = between.chunks_exact_mut(s.c);
+    for x in 0..IN {
+        let pixels = from_fn(|y| &band.values[from + y * band.row + x * s.c..][..s.c]);
+        input_lines::<L, T, IN, OUT>(s.c, pixels, next(&mut columns, s.c));
+    }
+    let mut out = out.chunks_mut(TILES * s.c);
+    for y in 0..IN {
+        let row = from_fn(|x| &between[(x * IN + y) * s.c..][..s.c]);
+        input_lines::<L, T, IN, OUT>(s.c, row, next(&mut out, s.c));
     }
 }
 
@@ -226,7 +307,7 @@ fn multiply<L: Lanes>(s: &Window, inputs: &[f32], panels: &[f32], tiles: usize, 
             let width = (s.oc - first).min(V * L::N);
             // Rows past the last tile hold an earlier one's: their sums are not read.
             for t in (0..tiles).step_by(R) {
-                let rows = std::array::from_fn(|r| &inputs[(t + r) * s.c..][..s.c]);
+                let rows = from_fn(|r| &inputs[(t + r) * s.c..][..s.c]);
                 let tile = accumulate::<L, R>([[L::splat(0.0); V]; R], rows, panel);
                 for (r, row) in tile.iter().enumerate() {
                     let out = &mut sums[(t + r) * s.oc + first..][..width];
@@ -237,23 +318,56 @@ fn multiply<L: Lanes>(s: &Window, inputs: &[f32], panels: &[f32], tiles: usize, 
     }
 }
 
-/// A' sums A + bias of a tile, from its sums at each position, for the output channels from `o`: four outputs, row by row.
+/// A' sums of a tile, whose position p is at `sums[p TILES oc ..]`: column x goes to `between[x OUT oc ..]`.
 #[inline(always)]
-fn output<L: Lanes>(sums: &[&[f32]; POSITIONS], bias: &[f32], o: usize) -> [L; 4] {
-    let (mut upper, mut lower) = ([L::splat(0.0); 4], [L::splat(0.0); 4]);
-    for j in 0..4 {
-        let [a, b, c, d] = std::array::from_fn(|i| L::load(&sums[i * 4 + j][o..]));
-        upper[j] = a.add(b).add(c);
-        lower[j] = b.sub(c).sub(d);
+fn columns_of_sums<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
+    s: &Window,
+    sums: &[f32],
+    between: &mut [f32],
+) {
+    let mut columns = between.chunks_exact_mut(s.oc);
+    for x in 0..IN {
+        let column = from_fn(|y| &sums[(y * IN + x) * TILES * s.oc..][..s.oc]);
+        output_lines::<L, T, IN, OUT>(s.oc, column, next(&mut columns, s.oc));
     }
-    let bias = L::load(&bias[o..]);
-    let [a, b] = across(upper, bias);
-    let [c, d] = across(lower, bias);
-    [a, b, c, d]
 }
 
-/// A' of a row of sums, and the bias.
+/// (A' sums) A + bias of a tile whose first output is in row and column `place`, clamped, perhaps pooled.
 #[inline(always)]
-fn across<L: Lanes>([a, b, c, d]: [L; 4], bias: L) -> [L; 2] {
-    [a.add(b).add(c).add(bias), b.sub(c).sub(d).add(bias)]
+fn outputs<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
+    s: &Window,
+    pooled: bool,
+    between: &[f32],
+    bias: &[f32],
+    clamp: Clamp,
+    (top, left): (usize, usize),
+    out: &mut [f32],
+) {
+    let bias = &bias[..s.oc];
+    let pool = if pooled { 2 } else { 1 };
+    let width = s.ow / pool;
+    for y in (0..OUT).step_by(pool) {
+        let first = ((top + y) / pool * width + left / pool) * s.oc;
+        let Some(out) = out.get_mut(first..) else { return };
+        let inside = ((OUT / pool).min(width - left / pool) * s.oc).min(out.len());
+        let out = &mut out[..inside];
+        let line = |y: usize| from_fn(|x| &between[(x * OUT + y) * s.oc..][..s.oc]);
+        let (upper, lower): ([&[f32]; IN], [&[f32]; IN]) = (line(y), line(y + pool - 1));
+        for o in (0..s.oc).step_by(L::N) {
+            let bias = L::load(&bias[o..]);
+            let mut row = T::output(load::<L, IN>(&upper, o));
+            if pooled {
+                let lower = T::output(load::<L, IN>(&lower, o));
+                for x in 0..OUT / 2 {
+                    let best = row[2 * x].at_least(row[2 * x + 1]);
+                    row[x] = best.at_least(lower[2 * x]).at_least(lower[2 * x + 1]);
+                }
+            }
+            for (x, value) in row.iter().enumerate() {
+                if x * s.oc < inside {
+                    value.add(bias).clamp(clamp).store(&mut out[x * s.oc + o..]);
+                }
+            }
+        }
+    }
 }

@@ -5,9 +5,11 @@ use super::buffers::{Pool, assign_buffers, route_gradients};
 use super::draft::{Draft, Lowered, fuse, lowered};
 use super::{Front, Operation, Purpose};
 use crate::error::{Result, bail};
+use crate::kernel::parallel;
 use crate::layer::{Memory, Parameter, Place, Shapes, State};
 
-/// Floats that a layer may read and write at a time to find them in the cache: half of a second-level one (bench page).
+/// Floats that a layer may read and write at a time, on each thread, to find them in the cache: half of a second-level
+/// one (bench page).
 const CACHED: usize = 1 << 16;
 
 /// Operations in order and how much memory they take, none of it allocated.
@@ -122,7 +124,8 @@ fn front(drafts: &[Draft], shapes: &[Vec<usize>], n: usize, mode: Mode) -> Front
         values.map(|&value| product(&shapes[value])).fold(0, usize::saturating_add)
     };
     let most = drafts[..operations].iter().map(floats).max().unwrap_or(0);
-    Front { operations, samples: (CACHED / most.max(1)).clamp(1, n.max(1)) }
+    let samples = (CACHED / most.max(1)).max(1) * parallel::parts();
+    Front { operations, samples: samples.min(n.max(1)) }
 }
 
 fn len(parameter: &Parameter) -> u64 {
