@@ -163,7 +163,14 @@ test('a picture comes by file, by drop and by paste', async () => {
   await give('paste', red)
   assert.equal((await page.evaluate(() => told('a', 'classify', 3))).predictions[0].label, 'red')
   await give('drop', Buffer.from('no picture'))
-  assert.equal((await page.evaluate(() => told('a', 'error'))).code, 'picture')
+  const before = await shown(page, 'a')
+  const { code, message } = await page.evaluate(() => told('a', 'error'))
+  assert.equal(code, 'picture')
+  assert.match(message, /^given.png: expected a picture/)
+  // The picture before stays, and so does its answer.
+  assert.equal(await page.locator('#a img').evaluate((img) => img.complete && img.naturalWidth > 0), true)
+  assert.deepEqual(before.bars, (await shown(page, 'a')).bars)
+  assert.match(before.bars[0], /red/)
   await context.close()
 })
 

@@ -144,7 +144,14 @@ test('a convolution is stepped by keys and buttons, with its arithmetic written 
   await page.locator('#a').getByLabel('Input, row 1, column 1').fill('-2,5')
   await page.locator('#a').getByLabel('Kernel, row 2, column 2').fill('2')
   assert.deepEqual((await shown(page, 'a')).sum, ['−2.5 × 1 + 2 × 0', '+ 4 × 0 + 5 × 2', '= 7.5'])
-  await page.locator('#a').getByLabel('Kernel finds').selectOption('blur')
+  // What is no number is marked, and gives way to the last that was.
+  const cell = page.locator('#a').getByLabel('Kernel, row 2, column 2')
+  await cell.fill('abc')
+  assert.equal(await cell.getAttribute('aria-invalid'), 'true')
+  await cell.blur()
+  assert.deepEqual([await cell.inputValue(), await cell.getAttribute('aria-invalid')], ['2', 'false'])
+  assert.equal((await shown(page, 'a')).sum[2], '= 7.5')
+  await page.locator('#a').getByLabel('Choose a kernel').selectOption('blur')
   assert.equal((await shown(page, 'a')).output.length, 1)
   await context.close()
 })
@@ -205,6 +212,10 @@ test('the tiny network computes what it writes, and its knobs turn by key and by
   await page.mouse.move(bias.x + bias.width / 2, bias.y + bias.height / 2 - 40)
   await page.mouse.up()
   assert.ok(Math.abs((await check()).secondBias - (before.secondBias + 1)) < 1e-9)
+  // The map takes a pair of inputs.
+  const map = await page.locator('#a [part=map]').boundingBox()
+  await page.mouse.click(map.x + map.width * 0.75, map.y + map.height * 0.4)
+  assert.deepEqual((await check()).inputs, [0.5, 0.2])
   await context.close()
 })
 
@@ -231,6 +242,13 @@ test('a step of descent follows the slope of the loss', async () => {
   })
   assert.ok(settled < 1e-9, `${settled}`)
   assert.ok(wild > 0.01, `${wild}`)
+  // A weight that leaves the chart is told as it is.
+  const text = await page.evaluate(() => {
+    const element = add('convlet-descent', { weight: '-1.5', rate: '12' })
+    element.shadowRoot.querySelector('button.step').click()
+    return `${element.weight.toFixed(2)} ${element.shadowRoot.textContent}`
+  })
+  assert.match(text, /^8\.44 .*Weight8\.44.*off the chart/s)
   await context.close()
 })
 
@@ -246,7 +264,10 @@ test('parameters are counted live', async () => {
   })
   assert.deepEqual(counts[0], { dense: 64 * 64 * 3 * 32 + 32, convolution: 896 })
   assert.deepEqual(counts[1], { dense: 128 * 128 * 3 * 32 + 32, convolution: 896 })
-  assert.match(await page.locator('#a').evaluate(({ shadowRoot }) => shadowRoot.textContent), /1,572,896 parameters/)
+  const words = () => page.locator('#a').evaluate(({ shadowRoot }) => shadowRoot.textContent)
+  assert.match(await words(), /1,572,896 parameters.*dense layer has 1,755 times as many as the convolution/s)
+  await page.evaluate(() => add('convlet-parameters', { id: 'a', side: '8', units: '32', kernel: '11' }))
+  assert.match(await page.locator('#a').last().evaluate(({ shadowRoot }) => shadowRoot.textContent), /convolution has 1\.9 times as many as the dense layer/)
   await context.close()
 })
 

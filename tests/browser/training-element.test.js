@@ -93,6 +93,10 @@ test('opened, it shows every layer’s gradients and how far its kernels have co
   await page.locator('#a').getByRole('button', { name: 'Go on' }).click()
   await page.locator('#a').getByRole('button', { name: 'Stop here' }).click()
   await page.evaluate(() => told('a', 'train'))
+  // Other pictures, and what was learned is gone from view.
+  await page.locator('#a').getByRole('button', { name: 'Draw others' }).click()
+  await page.locator('#a').getByText('Nothing to look into yet').waitFor()
+  assert.equal(await page.locator('#a convlet-inspector').count(), 0)
   assertQuiet()
   await context.close()
 })
@@ -106,7 +110,11 @@ test('the reader’s own pictures take the place of the drawn ones', async () =>
       buffer: png(48, 36, (x, y) => (((across ? y : x) + shift) % 12 < 6 ? [200, 60, 50] : [230, 225, 220])),
     }))
   await page.locator('#a').getByLabel('Your own pictures: cat', { exact: true }).and(page.locator('input')).setInputFiles(stripes(true))
-  await page.locator('#a').getByText('6 × cat and 48 × dog. They were drawn').waitFor()
+  await page.locator('#a').getByText('6 × cat and 48 × dog. Each dog was drawn').waitFor()
+  // So few that none may be held back are refused; those before stay.
+  await page.locator('#a').getByLabel('Your own pictures: cat', { exact: true }).and(page.locator('input')).setInputFiles(stripes(true).slice(3))
+  assert.match((await page.evaluate(() => told('a', 'error'))).message, /^cat: expected 4 pictures or more.*, got 3$/)
+  await page.locator('#a').getByText('6 × cat and 48 × dog').waitFor()
   await page.locator('#a').getByLabel('Your own pictures: dog', { exact: true }).and(page.locator('input')).setInputFiles(stripes(false))
   await page.locator('#a').getByText('6 × cat and 6 × dog. They are yours').waitFor()
   await train(page)

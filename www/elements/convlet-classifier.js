@@ -1,3 +1,4 @@
+import { ConvletError } from '../client/errors.js'
 import { Bars, BARS } from './support/bars.js'
 import { CameraControl, STAGE } from './support/camera-control.js'
 import { button, make } from './support/dom.js'
@@ -192,8 +193,15 @@ export class ConvletClassifier extends ConvletElement {
    * @param {File} file
    */
   async #take(file) {
-    this.#camera.close()
     const url = URL.createObjectURL(file)
+    try {
+      await readable(url, file)
+    } catch (thrown) {
+      // What is shown stays, with its answer.
+      URL.revokeObjectURL(url)
+      return this.#fail(thrown)
+    }
+    this.#camera.close()
     this.#revoke?.()
     this.#revoke = () => URL.revokeObjectURL(url)
     this.#showStill(url, file.name || 'The pasted picture')
@@ -225,6 +233,18 @@ export class ConvletClassifier extends ConvletElement {
   #fail(thrown) {
     this.emit('error', this.#state.fail(thrown))
   }
+}
+
+/**
+ * Settles once the browser has read the picture.
+ *
+ * @param {string} url
+ * @param {File} file
+ */
+async function readable(url, file) {
+  await Object.assign(new Image(), { src: url }).decode().catch(() => {
+    throw new ConvletError('picture', `${file.name || 'What was pasted'}: expected a picture that this browser reads, got ${file.type || 'a file of no known kind'}`)
+  })
 }
 
 define('convlet-classifier', ConvletClassifier)

@@ -5,14 +5,14 @@ import { short } from './support/format.js'
 import { Grid } from './support/grid.js'
 import { numbers, rows, Sliding } from './support/sliding.js'
 
-/** Kernels worth trying, by what they find. @type {{ [name: string]: number[] }} */
+/** Kernels worth trying, by what they find or do. @type {{ [name: string]: number[] }} */
 const KERNELS = {
   'upright edges': [-1, 0, 1, -1, 0, 1, -1, 0, 1],
   'level edges': [-1, -1, -1, 0, 0, 0, 1, 1, 1],
   'all edges': [-1, -1, -1, -1, 8, -1, -1, -1, -1],
   blur: [0.11, 0.11, 0.11, 0.11, 0.11, 0.11, 0.11, 0.11, 0.11],
   sharpen: [0, -1, 0, -1, 5, -1, 0, -1, 0],
-  nothing: [0, 0, 0, 0, 1, 0, 0, 0, 0],
+  identity: [0, 0, 0, 0, 1, 0, 0, 0, 0],
 }
 
 /** An L of light on dark ground. */
@@ -97,7 +97,7 @@ export class ConvletConvolution extends Sliding {
         this.refresh()
       },
     })
-    const pick = choice('Kernel finds', [...Object.keys(KERNELS), 'my own'], this.#name, (name) => {
+    const pick = choice('Choose a kernel', [...Object.keys(KERNELS), 'my own'], this.#name, (name) => {
       if (!KERNELS[name]) return
       this.#name = name
       const before = this.kernel.length

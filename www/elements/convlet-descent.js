@@ -31,6 +31,9 @@ const ANIMALS = [
   { x: -1.8, cat: 0 },
 ]
 
+const ears = (/** @type {number} */ kind) => ANIMALS.filter(({ cat }) => cat === kind).map(({ x }) => fixed(x, 1)).join(', ')
+const KIND_LIST = `cats ${ears(1)}; dogs ${ears(0)}`
+
 /** The weights drawn. */
 const [FROM, TO] = [-2, 6]
 
@@ -85,7 +88,7 @@ export class ConvletDescent extends ConvletElement {
     this.#plot.element.ariaLabel = 'The loss for each weight, and the weight going down its slope'
     this.#plot.content.replaceChildren(this.#plot.line(line, 'line curve'), this.#tangent, this.#marks, this.#ball)
     this.#play.hidden = wantsStillness()
-    const place = slider('Weight', { min: FROM, max: TO, step: 0.01, value: this.weight }, (w) => fixed(w), (w) => this.#put(w))
+    const place = slider('Weight', { min: FROM, max: TO, step: 0.01, value: this.weight }, (w) => fixed(this.#beyond(w)), (w) => this.#put(w))
     this.#setSlider = place.set
     this.root.replaceChildren(
       this.#plot.element,
@@ -103,8 +106,15 @@ export class ConvletDescent extends ConvletElement {
         place.element,
       ),
       this.#sum,
+      make('p', 'soft', `Ears, from hanging (below 0) to pointed: ${KIND_LIST}. The answer is cat with a probability of sigmoid(w × ears).`),
     )
     this.#show()
+  }
+
+  /** Where the weight is, if it has left what the slider reaches. @param {number} w the slider's */
+  #beyond(w) {
+    const { weight } = this
+    return (w === TO && weight > TO) || (w === FROM && weight < FROM) ? weight : w
   }
 
   /** One step down the slope. */
@@ -170,6 +180,7 @@ export class ConvletDescent extends ConvletElement {
   #show() {
     const { weight, rate } = this
     const [loss, slope] = [lossAt(weight), slopeAt(weight)]
+    const isOff = weight < FROM || weight > TO
     this.#plot.place(this.#ball, weight, loss)
     const reach = 0.6
     const ends = [weight - reach, weight + reach].map((w) => this.#plot.at(w, loss + slope * (w - weight)))
@@ -182,7 +193,7 @@ export class ConvletDescent extends ConvletElement {
     )
     this.#setSlider?.(Math.min(TO, Math.max(FROM, weight)))
     this.#sum.replaceChildren(
-      make('p', '', `after ${this.steps} ${this.steps === 1 ? 'step' : 'steps'}: loss ${fixed(loss, 3)}`),
+      make('p', '', `after ${this.steps} ${this.steps === 1 ? 'step' : 'steps'}: loss ${fixed(loss, 3)}${isOff ? ', off the chart' : ''}`),
       make('p', '', `slope of the loss here: ${fixed(slope, 3)}`),
       make('p', 'last', `next weight = ${fixed(weight)} − ${fixed(rate, 1)} × ${fixed(slope, 3)} = ${fixed(weight - rate * slope)}`),
     )

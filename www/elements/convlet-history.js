@@ -123,7 +123,7 @@ export class ConvletHistory extends ConvletElement {
     const [least, most] = all.length > 0 ? [Math.min(...all), Math.max(...all)] : [0, 1]
     const margin = Math.max(0.02, (most - least) * 0.08)
     const high = this.#metric === 'accuracy' ? Math.min(1, most + margin) : most + margin
-    this.#plot.resize({ from: 1, to: Math.max(2, epochs), low: Math.max(0, least - margin), high }, { up: this.#metric })
+    this.#plot.resize({ from: 1, to: Math.max(epochs === 0 ? 10 : 2, epochs), low: Math.max(0, least - margin), high }, { up: this.#metric })
     this.#play.hidden = wantsStillness()
     this.#play.disabled = epochs === 0
     const epoch = slider(
@@ -141,6 +141,8 @@ export class ConvletHistory extends ConvletElement {
       this.#rebuild()
       this.#controls.querySelector('select')?.focus()
     })
+    // Their place is kept: the first epoch must not move what is below.
+    epoch.element.style.visibility = epochs === 0 ? 'hidden' : ''
     this.#controls.replaceChildren(this.#play, metric, epoch.element)
     this.#show(this.#epoch)
   }

@@ -1,6 +1,6 @@
 import { ConvletError } from '../client/errors.js'
 import { ArithmeticPanel, PANEL } from './inspector/arithmetic-panel.js'
-import { rangeOf } from './inspector/colour.js'
+import { rangeOf, signedRangeOf } from './inspector/colour.js'
 import { face, liveliest, mosaic, peak, photo, pixels, slices } from './inspector/faces.js'
 import { HEAT, HeatView } from './inspector/heat-view.js'
 import { MAP, MapView } from './inspector/map-view.js'
@@ -78,7 +78,7 @@ export class ConvletInspector extends ConvletElement {
   #mosaic = make('canvas', 'channels')
   /** The chosen channel's kernel, a square an input channel; in training its gradient and its way so far, too. */
   #kernels = [
-    kernelView('The kernel of this channel, a square for each input channel'),
+    kernelView('The kernel of this channel, a square for each input channel: red above zero, blue below'),
     kernelView('Its gradient in the last step: it moves the other way'),
     kernelView('How far it has moved since the training began'),
   ]
@@ -312,7 +312,7 @@ export class ConvletInspector extends ConvletElement {
       element.hidden = place >= shown.length
       if (element.hidden) continue
       const own = slices(shown[place], shape, channel)
-      mosaic(canvas, own, rangeOf(own.values), Math.min(own.channels, 16))
+      mosaic(canvas, own, signedRangeOf(own.values), Math.min(own.channels, 16))
       const scale = Math.max(4, Math.min(12, Math.floor(160 / canvas.width)))
       canvas.style.width = `${canvas.width * scale}px`
     }

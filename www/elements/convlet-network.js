@@ -19,7 +19,9 @@ const STYLE = sheet(`
 .map { max-width: 15rem; margin-inline: auto; }
 .map rect { fill: var(--accent); }
 .map rect.negative { fill: var(--cool); }
+.map { touch-action: none; cursor: crosshair; }
 .map .frame { fill: none; stroke: var(--line); }
+.map .zero { stroke: var(--ink-soft); stroke-width: 0.75; stroke-dasharray: 3 3; }
 .map circle { fill: none; stroke: var(--ink); stroke-width: 2; }
 .caption { font-size: 0.875rem; color: var(--ink-soft); margin-top: 0.5rem; }
 .sum { margin-top: 1rem; padding: 0.75rem; border-radius: var(--round); background: var(--sunken); min-height: 9rem; }
@@ -69,6 +71,8 @@ export class ConvletNetwork extends ConvletElement {
   activation = 'relu'
   /** @type {Knob[]} */
   #knobs = []
+  /** @type {Knob[]} */
+  #inputKnobs = []
   /** @type {SVGLineElement[]} */
   #links = []
   /** @type {SVGTextElement[]} */
@@ -96,7 +100,7 @@ export class ConvletNetwork extends ConvletElement {
         'div',
         'panes',
         make('div', '', net, make('p', 'caption', 'Drag any number up or down, or focus it and press the arrow keys.')),
-        make('div', '', map, make('p', 'caption', 'The output for every pair of inputs: warm above one half, cool below. The ring is the present pair.')),
+        make('div', '', map, make('p', 'caption', 'The output for every pair of inputs: warm above one half, cool below. The ring is the present pair; drag it.')),
       ),
       make('div', 'row', pick),
       this.#sum,
@@ -142,7 +146,7 @@ export class ConvletNetwork extends ConvletElement {
     })
     for (const [i, at] of INPUTS.entries()) {
       net.append(draw('text', { x: at.x, y: at.y - 24, class: 'node-text soft-text' }, `x${'₁₂'[i]}`))
-      this.#knob(`input ${i + 1}`, at, this.inputs, i, change, { limit: 1, round: true })
+      this.#inputKnobs[i] = this.#knob(`input ${i + 1}`, at, this.inputs, i, change, { limit: 1, round: true })
     }
     // Knobs last: they lie above the lines.
     net.append(...this.#knobs.map(({ element }) => element))
@@ -184,6 +188,7 @@ export class ConvletNetwork extends ConvletElement {
       onChange()
     })
     this.#knobs.push(knob)
+    return knob
   }
 
   #map() {
@@ -193,7 +198,28 @@ export class ConvletNetwork extends ConvletElement {
     this.#cells = Array.from({ length: CELLS * CELLS }, (_, place) =>
       draw('rect', { x: (place % CELLS) * 10, y: Math.floor(place / CELLS) * 10, width: 10, height: 10 }),
     )
-    map.append(...this.#cells, draw('rect', { width: CELLS * 10, height: CELLS * 10, class: 'frame' }), this.#dot)
+    const [side, middle] = [CELLS * 10, CELLS * 5]
+    map.append(
+      ...this.#cells,
+      draw('rect', { width: side, height: side, class: 'frame' }),
+      draw('path', { d: `M0 ${middle}H${side}M${middle} 0V${side}`, class: 'zero' }),
+      draw('text', { x: side - 4, y: middle - 5, class: 'soft-text', 'text-anchor': 'end' }, 'x₁ = 1'),
+      draw('text', { x: 4, y: middle - 5, class: 'soft-text' }, '−1'),
+      draw('text', { x: middle + 5, y: 13, class: 'soft-text' }, 'x₂ = 1'),
+      draw('text', { x: middle + 5, y: side - 5, class: 'soft-text' }, '−1'),
+      this.#dot,
+    )
+    // The knobs of the inputs do the same by keyboard.
+    const put = (/** @type {PointerEvent} */ event) => {
+      const { left, top, width, height } = map.getBoundingClientRect()
+      this.#inputKnobs[0].set(((event.clientX - left) / width) * 2 - 1)
+      this.#inputKnobs[1].set(1 - ((event.clientY - top) / height) * 2)
+    }
+    map.addEventListener('pointerdown', (event) => {
+      map.setPointerCapture(event.pointerId)
+      put(event)
+    })
+    map.addEventListener('pointermove', (event) => map.hasPointerCapture(event.pointerId) && put(event))
     return map
   }
 

@@ -1,6 +1,6 @@
 import { make, slider } from './support/dom.js'
 import { ConvletElement, define } from './support/element.js'
-import { whole } from './support/format.js'
+import { fixed, whole } from './support/format.js'
 import { sheet } from './support/sheet.js'
 
 const STYLE = sheet(`
@@ -78,13 +78,15 @@ export class ConvletParameters extends ConvletElement {
     const largest = Math.max(dense, convolution)
     this.#dense.show(dense, largest, `(${side} × ${side} × ${CHANNELS} + 1) × ${units}`)
     this.#convolution.show(convolution, largest, `(${kernel} × ${kernel} × ${CHANNELS} + 1) × ${units}`)
-    const times = Math.round(dense / convolution)
-    this.#ratio.textContent =
-      times > 1
-        ? `The dense layer has ${whole(times)} times as many. Both bars are drawn to one scale.`
-        : 'Here the two are of one size. Both bars are drawn to one scale.'
+    const [larger, smaller] = dense > convolution ? ['dense layer', 'convolution'] : ['convolution', 'dense layer']
+    const times = largest / Math.min(dense, convolution)
+    const words = times === 1 ? 'Here both have as many.' : `The ${larger} has ${rounded(times)} times as many as the ${smaller}.`
+    this.#ratio.textContent = `${words} Both bars are drawn to one scale.`
   }
 }
+
+/** @param {number} times */
+const rounded = (times) => (times < 10 ? fixed(times, 1) : whole(Math.round(times)))
 
 /** One layer's count: as a number, as a formula, as a bar. */
 class Count {

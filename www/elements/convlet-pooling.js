@@ -61,7 +61,9 @@ export class ConvletPooling extends Sliding {
     const values = patch.flat().filter((value) => value !== undefined)
     const list = values.map(short)
     const line = this.mode === 'max' ? `the largest of ${list.join(', ')}` : `(${list.join(' + ')}) ÷ ${list.length}`
-    return [line, `= ${short(this.compute(patch))}`]
+    const outside = patch.flat().length - values.length
+    const note = outside > 0 ? ` (of the window, ${outside} outside the picture ${outside === 1 ? 'does' : 'do'} not count)` : ''
+    return [line + note, `= ${short(this.compute(patch))}`]
   }
 
   /** @override */

@@ -19,6 +19,8 @@ const LOOK_EVERY = 400
 /** A second in the tab, not a night on a server. */
 const BATCH_SIZE = 8
 const VALIDATION_SPLIT = 0.25
+/** Of each animal at least, so that some of it are held back. */
+const FEWEST = 4
 /** Pixels of a picture's side on the sheet and among the mistakes. */
 const THUMB = 64
 /** @type {('cat' | 'dog')[]} */
@@ -84,8 +86,11 @@ export class ConvletTraining extends ConvletElement {
   #stop = button('Stop here', () => this.stop(), 'stop')
   #inside = make('details', 'inside', make('summary', '', 'Look inside while it learns: gradients, and how the kernels move'))
 
+  #nothingYet = make('p', 'soft', 'Nothing to look into yet: train it first.')
+
   constructor() {
     super()
+    this.#inside.append(this.#nothingYet)
     this.#progress.ariaLabel = 'Training'
     this.#sheet.role = 'img'
     const part = (/** @type {string} */ title, /** @type {Node[]} */ ...content) =>
@@ -147,6 +152,8 @@ export class ConvletTraining extends ConvletElement {
    */
   async #take(files, label) {
     try {
+      if (files.length < FEWEST)
+        throw new ConvletError('argument', `${label}: expected ${FEWEST} pictures or more, of which one in four is held back, got ${files.length}`)
       this.#own.set(label, await Promise.all(files.map(shrink)))
       this.#collect()
     } catch (thrown) {
@@ -171,16 +178,22 @@ export class ConvletTraining extends ConvletElement {
     const [first, second] = this.labels
     const of = (/** @type {string} */ label) => this.examples.filter((example) => example.label === label)
     const drawn = this.labels.filter((label) => !this.#own.has(label))
+    const words = {
+      0: 'They are yours, and stay in this tab.',
+      1: `Each ${drawn[0]} was drawn a moment ago in this tab; the others are yours, and stay in it.`,
+      2: 'They were drawn a moment ago in this tab, and are no photographs: what is learned from them holds for drawings like these.',
+    }
     this.#about.textContent =
       `${whole(of(first).length)} × ${first} and ${whole(of(second).length)} × ${second}. ` +
-      (drawn.length > 0
-        ? 'They were drawn a moment ago in this tab, and are no photographs: what is learned from them holds for drawings like these.'
-        : 'They are yours, and stay in this tab.')
+      words[/** @type {keyof typeof words} */ (drawn.length)]
     this.#sheet.ariaLabel = `Some of the pictures: ${this.labels.join(' and ')}`
     const shown = Array.from({ length: 16 }, (_, place) => [of(first)[place], of(second)[place]]).flat().filter(Boolean)
     this.#sheet.replaceChildren(...shown.map(({ picture }) => thumb(picture)))
     this.#judged([], [])
     this.#history.history = {}
+    // What was learned from other pictures is gone.
+    this.#forget()
+    this.#closeInside()
     this.#state.tell(`Not trained yet: its weights are drawn at random, and it knows nothing.`)
   }
 
@@ -307,6 +320,7 @@ export class ConvletTraining extends ConvletElement {
     try {
       do {
         this.#isWanted = false
+        if (!this.#trainer?.isBegun) break
         const inspector = await (this.#inspector ??= this.#open())
         if (this.#trainer?.isBegun) await inspector.show(this.#trainer, picture)
       } while (this.#isWanted)
@@ -322,8 +336,13 @@ export class ConvletTraining extends ConvletElement {
   async #open() {
     const { ConvletInspector } = await import('./convlet-inspector.js')
     const inspector = new ConvletInspector()
-    this.#inside.append(inspector)
+    this.#nothingYet.replaceWith(inspector)
     return inspector
+  }
+
+  #closeInside() {
+    this.#inspector = undefined
+    this.#inside.replaceChildren(.../** @type {Node[]} */ ([this.#inside.firstElementChild, this.#nothingYet]))
   }
 
   /** @param {unknown} thrown */

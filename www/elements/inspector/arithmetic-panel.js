@@ -1,7 +1,7 @@
 import { make } from '../support/dom.js'
-import { fixed as exact, whole } from '../support/format.js'
+import { fixed, whole } from '../support/format.js'
 import { sheet } from '../support/sheet.js'
-import { css, rangeOf } from './colour.js'
+import { css, rangeOf, signedRangeOf } from './colour.js'
 import { activationName, pair } from './words.js'
 
 /** @import { Arithmetic, Inspection, Layer, Term } from '../../client/inspector.js' */
@@ -22,9 +22,6 @@ export const PANEL = sheet(`
 .line { overflow-wrap: anywhere; }
 .result { font-weight: 700; }
 `)
-
-/** No minus before a rounded nothing. @param {number} value @param {number} [decimals] */
-const fixed = (value, decimals = 2) => exact(value, decimals).replace(/^−(?=[0.]+$)/, '')
 
 /** How one number came about, written out. */
 export class ArithmeticPanel {
@@ -59,12 +56,25 @@ export class ArithmeticPanel {
  */
 function total({ className, config }, { rule, terms, bias, total, output }) {
   const name = activationName(className, config)
-  const after = name ? [`${name}: ${fixed(total, 3)} becomes ${fixed(output, 3)}`] : []
+  const after = name ? [name === 'softmax' ? share(total, output) : `${name}: ${fixed(total, 3)} becomes ${fixed(output, 3)}`] : []
   if (rule === 'max') return [`The largest of ${terms.length}: ${fixed(output, 3)}`]
   if (rule === 'mean') return [`The mean of ${whole(terms.length)}: ${fixed(output, 3)}`]
   if (terms.length === 1 && bias === 0 && terms[0].weight === 1)
     return after.length > 0 ? after : [`Passed on: ${fixed(output, 3)}`]
   return [`All products ${fixed(total - bias, 3)}, bias ${fixed(bias, 3)}, together ${fixed(total, 3)}`, ...after]
+}
+
+/**
+ * Softmax, which takes all outputs of the layer: their sum follows from this one's share.
+ *
+ * @param {number} total
+ * @param {number} output
+ */
+function share(total, output) {
+  const own = Math.exp(total)
+  const sum = own / output
+  if (!Number.isFinite(sum)) return `softmax: its share among all outputs is ${fixed(output, 3)}`
+  return `softmax: e to the ${fixed(total, 3)} is ${fixed(own, 3)}; of ${fixed(sum, 3)}, the sum over all outputs, that is ${fixed(output, 3)}`
 }
 
 /**
@@ -85,8 +95,8 @@ function patches(inspection, layer, terms, places, columns) {
   const shown = [...all].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).slice(0, PATCHES)
   if (channels <= PATCHES) shown.sort((a, b) => a.channel - b.channel)
   const values = rangeOf(shown.flatMap(({ own }) => own.map(({ value }) => value)))
-  const weights = signed(shown.flatMap(({ own }) => own.map(({ weight }) => weight)))
-  const products = signed(shown.flatMap(({ own }) => own.map(({ value, weight }) => value * weight)))
+  const weights = signedRangeOf(shown.flatMap(({ own }) => own.map(({ weight }) => weight)))
+  const products = signedRangeOf(shown.flatMap(({ own }) => own.map(({ value, weight }) => value * weight)))
   const isPicture = layer.inputs[0] < 0 && channels === 3
   const nodes = shown.map(({ channel, own, sum }) =>
     make(
@@ -156,12 +166,6 @@ function place(inspection, layer, index) {
   if (layer >= 0 && inspection.layers[layer].outputShape.length < 3) return `${name} ${index}`
   const pixel = Math.floor(index / channels)
   return `${name}, row ${Math.floor(pixel / width)}, column ${pixel % width}, channel ${index % channels}`
-}
-
-/** @param {number[]} values */
-function signed(values) {
-  const most = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9)
-  return { low: -most, high: most }
 }
 
 /**

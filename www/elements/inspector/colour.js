@@ -80,6 +80,18 @@ export function rangeOf(values) {
 }
 
 /**
+ * Around zero, whatever the signs: for weights and what becomes of them.
+ *
+ * @param {ArrayLike<number>} values
+ * @returns {Range}
+ */
+export function signedRangeOf(values) {
+  const { low, high } = rangeOf(values)
+  const most = Math.max(-low, high)
+  return { low: -most, high: most }
+}
+
+/**
  * The colour of a value: RGBA packed; see-through for what is not a number.
  *
  * @param {number} value

@@ -7,11 +7,17 @@ import { face, photo, pixels } from './faces.js'
 /** @import { Inspection } from '../../client/inspector.js' */
 
 const KINDS = { 'class activation': 'activation', gradient: 'saliency', nothing: undefined }
+const MEANING = {
+  'class activation': 'Bright where the last maps speak for it.',
+  gradient: 'Bright where a change of the picture would change its score most.',
+  nothing: 'The picture as the network was given it.',
+}
 
 export const HEAT = sheet(`
 .looked { display: flex; flex-wrap: wrap; gap: 1rem; align-items: start; }
 .overlaid { position: relative; width: min(100%, 14rem); aspect-ratio: 1; }
 .overlaid canvas { position: absolute; inset: 0; width: 100%; height: 100%; image-rendering: pixelated; }
+.meaning { min-height: 3em; }
 .looked-words { display: grid; gap: 0.5rem; flex: 0 1 20rem; }
 `)
 
@@ -21,6 +27,7 @@ export class HeatView {
   #heat = make('canvas', 'heat')
   #overlaid = make('div', 'overlaid', this.#picture, this.#heat)
   #words = make('div', 'looked-words')
+  #meaning = make('p', 'soft meaning')
   element = make('div', 'looked', this.#overlaid, this.#words)
   #kind = 'class activation'
   #label = ''
@@ -53,6 +60,7 @@ export class HeatView {
       make('p', '', `The network says ${best.label}, ${percent(best.confidence)}.`),
       choice('Where it looked for', labels, this.#label, (label) => this.#change({ label })),
       choice('Shown by', kinds, this.#kind, (kind) => this.#change({ kind })),
+      this.#meaning,
     )
     await this.#look()
   }
@@ -70,6 +78,7 @@ export class HeatView {
     const inspection = /** @type {Inspection} */ (this.#inspection)
     const kind = /** @type {'activation' | 'saliency' | undefined} */ (KINDS[/** @type {keyof typeof KINDS} */ (this.#kind)])
     this.#heat.hidden = !kind
+    this.#meaning.textContent = MEANING[/** @type {keyof typeof MEANING} */ (this.#kind)]
     this.#overlaid.ariaLabel = `The picture as the network saw it${kind ? `, and where it looked for ${this.#label}` : ''}`
     if (!kind) return
     const { values, width, height } = await inspection.heatMap(kind, inspection.labels.indexOf(this.#label))

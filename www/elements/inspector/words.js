@@ -10,7 +10,7 @@ import { percent, short, whole } from '../support/format.js'
 export function describe({ className, config, outputShape, weights }) {
   const count = weights.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
   const parts = [does(className, config), `puts out ${shapeText(outputShape)}`]
-  if (count > 0) parts.push(`${whole(count)} weights`)
+  if (count > 0) parts.push(`${whole(count)} parameters`)
   return `${parts.join('; ')}.`
 }
 
@@ -31,7 +31,7 @@ export function describeLearning(learning) {
   if (!learning?.weights) return ''
   const { weights, gradients, moved } = learning
   const steps = gradients ? `the last step’s gradients ${gradients.toExponential(1)}` : 'and it stands still in this training'
-  return `Its weights are ${weights.toPrecision(2)} in size (root mean square), ${steps}; they have moved by ${moved.toPrecision(2)}.`
+  return `Its weights are ${weights.toPrecision(2)} in size (the root of their mean square), ${steps}; they have moved by ${moved.toPrecision(2)}.`
 }
 
 /**

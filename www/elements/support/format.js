@@ -24,12 +24,12 @@ export const whole = (value) => value.toLocaleString('en')
 export const short = (value) => String(Math.round(value * 100) / 100 || 0).replace('-', '−')
 
 /**
- * Exactly so many decimals, and a true minus sign.
+ * Exactly so many decimals, and a true minus sign; none before a rounded nothing.
  *
  * @param {number} value
  * @param {number} [decimals]
  */
-export const fixed = (value, decimals = 2) => value.toFixed(decimals).replace('-', '−')
+export const fixed = (value, decimals = 2) => value.toFixed(decimals).replace(/^-(?=0*\.?0*$)/, '').replace('-', '−')
 
 /**
  * @param {number} count

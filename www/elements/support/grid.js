@@ -14,6 +14,8 @@ export const GRID = sheet(`
 }
 .cell.padding { border-style: dashed; color: var(--ink-soft); }
 .cell.covered { border-color: var(--accent); box-shadow: 0 0 0 2px var(--accent); z-index: 1; }
+.cell.long { font-size: 0.625rem; letter-spacing: -0.03em; }
+.cell[aria-invalid='true'] { border-color: var(--bad); box-shadow: 0 0 0 2px var(--bad); }
 button.cell { cursor: pointer; }
 .cell:focus-visible { z-index: 2; }
 `)
@@ -64,14 +66,23 @@ export class Grid {
     const cell = make(kind === 'editable' ? 'input' : 'button', 'cell')
     const place = `${title}, row ${row + 1}, column ${column + 1}`
     if (cell instanceof HTMLInputElement) {
+      let last = value
+      cell.addEventListener('focus', () => (last = parse(cell.value)))
       Object.assign(cell, { type: 'text', inputMode: 'decimal', autocomplete: 'off', value: short(value) })
       cell.ariaLabel = place
       cell.addEventListener('focus', () => cell.select())
       cell.addEventListener('input', () => {
         const typed = parse(cell.value)
-        if (Number.isFinite(typed)) onEdit?.(row, column, typed)
+        cell.ariaInvalid = String(!Number.isFinite(typed))
+        if (!Number.isFinite(typed)) return
+        last = typed
+        onEdit?.(row, column, typed)
       })
-      cell.addEventListener('blur', () => onEdit?.(row, column, parse(cell.value) || 0))
+      // What is no number gives way to the last one that was.
+      cell.addEventListener('blur', () => {
+        if (cell.ariaInvalid === 'true') cell.value = short(last)
+        cell.ariaInvalid = 'false'
+      })
     } else {
       Object.assign(cell, { type: 'button', textContent: short(value) })
       cell.ariaLabel = `${place}: ${short(value)}`
@@ -138,6 +149,8 @@ export class Grid {
     const values = cells.map((cell) => parse(cell instanceof HTMLInputElement ? cell.value : (cell.textContent ?? '')) || 0)
     const largest = Math.max(...values.map(Math.abs), 1e-9)
     for (const [place, cell] of cells.entries()) {
+      const text = cell instanceof HTMLInputElement ? cell.value : (cell.textContent ?? '')
+      cell.classList.toggle('long', text.length > 4)
       const share = Math.round((Math.abs(values[place]) / largest) * 42)
       cell.style.setProperty('--tint', `color-mix(in srgb, var(${values[place] < 0 ? '--cool' : '--accent'}) ${share}%, var(--paper))`)
     }

@@ -64,6 +64,7 @@ p, ul, ol, table, figure { margin: 0; padding: 0; }
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap;
 }
 .row { display: flex; flex-wrap: wrap; gap: 0.5rem; align-items: end; }
+.row:has(> .field.wide) { column-gap: 1.5rem; }
 .button, .select {
   min-height: 2.75rem; min-width: 2.75rem; padding: 0.25rem 0.75rem; border: 1px solid var(--line);
   border-radius: var(--round); background: var(--paper); color: inherit; font: inherit; cursor: pointer;
@@ -72,6 +73,7 @@ p, ul, ol, table, figure { margin: 0; padding: 0; }
 .button:hover, .select:hover { border-color: var(--ink-soft); }
 .button:disabled { color: var(--ink-soft); cursor: default; }
 .button.primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); font-weight: 650; }
+.button.primary:disabled { border-color: var(--line); background: var(--sunken); color: var(--ink-soft); }
 .button[aria-pressed='true'] { border-color: var(--accent); color: var(--accent); font-weight: 650; }
 .field { display: grid; gap: 0.125rem; font-size: 0.875rem; color: var(--ink-soft); }
 .field .select { color: var(--ink); font-size: 1rem; }

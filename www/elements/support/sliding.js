@@ -187,6 +187,8 @@ export class Sliding extends ConvletElement {
     this.#result?.show(this.output)
     this.#input?.tint()
     this.#show()
+    // What was said of the step is no longer so.
+    this.#spoken.textContent = ''
   }
 
   #compute() {
