@@ -89,8 +89,8 @@ pub trait Layer: Any + Send + Sync {
         None
     }
 
-    /// The layer that does this one's work in inference, where a kernel is faster whose last digits are not training's.
-    fn for_inference(&self, _inputs: &[Vec<usize>]) -> Option<Arc<dyn Layer>> {
+    /// The layer that does this one's work, where a kernel is faster whose last digits differ.
+    fn faster(&self, _inputs: &[Vec<usize>], _training: bool) -> Option<Arc<dyn Layer>> {
         None
     }
 

@@ -38,7 +38,7 @@ pub struct Conv2D {
     pub kernel_initializer: Initializer,
     /// A 2 x 2 max pooling done in the same pass. The model sets it; no configuration names it.
     pub(super) pooled: bool,
-    /// Winograd's kernel instead of the direct sum. The model sets it for inference; no configuration names it.
+    /// Winograd's kernels instead of the direct sums. The model sets it; no configuration names it.
     pub(super) winograd: bool,
 }
 
@@ -175,10 +175,11 @@ impl Layer for Conv2D {
         linear.then(|| Arc::new(Self { use_bias: true, ..self.clone() }) as Arc<dyn Layer>)
     }
 
-    fn for_inference(&self, inputs: &[Vec<usize>]) -> Option<Arc<dyn Layer>> {
+    fn faster(&self, inputs: &[Vec<usize>], training: bool) -> Option<Arc<dyn Layer>> {
         let s =
             checked_window(inputs, self.filters, 1, self.kernel_size, self.strides, self.padding);
-        let faster = conv2d::winograd_applies(&s);
+        // A pooled gradient is mostly zeros, which the direct sums pass over.
+        let faster = conv2d::winograd_applies(&s) && !(training && self.pooled);
         faster.then(|| Arc::new(Self { winograd: true, ..self.clone() }) as Arc<dyn Layer>)
     }
 
@@ -187,7 +188,8 @@ impl Layer for Conv2D {
         if self.winograd {
             return Memory {
                 packed: conv2d::winograd_packed_len(&s),
-                scratch: conv2d::winograd_scratch_len(&s),
+                packed_backward: conv2d::winograd_packed_backward_len(&s),
+                scratch: conv2d::winograd_scratch_len(&s).max(conv2d::scratch_len(&s)),
                 ..Memory::default()
             };
         }
@@ -255,17 +257,29 @@ impl Layer for Conv2D {
             },
             false => OutputGradient::Full(pass.doutput),
         };
-        match (*trainable, dense) {
-            (false, _) => {}
-            (true, true) => {
+        match (self.winograd, dense) {
+            _ if !*trainable => {}
+            (true, _) => conv2d::conv2d_winograd_backward_kernel(
+                &s,
+                x,
+                pass.doutput,
+                gradient,
+                dbias,
+                scratch,
+            ),
+            (false, true) => {
                 conv2d::conv2d_backward_kernel_dense(&s, x, pass.doutput, gradient, dbias, scratch)
             }
-            (true, false) => conv2d::conv2d_backward_kernel(&s, x, dout, gradient, dbias, scratch),
+            (false, false) => conv2d::conv2d_backward_kernel(&s, x, dout, gradient, dbias, scratch),
         }
         let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) else { return };
         let dx = &mut dx[..s.n * s.input_len()];
         // The weights are others after each step, and which way they go is known only now.
-        if dense {
+        if self.winograd {
+            let packed = &mut packed_backward[..];
+            conv2d::winograd_pack_backward(&s, value, packed);
+            conv2d::conv2d_winograd_backward_input(&s, pass.doutput, packed, dx, scratch);
+        } else if dense {
             let packed = &mut packed_backward[..conv2d::packed_backward_dense_len(&s)];
             conv2d::pack_backward_dense(&s, value, packed);
             conv2d::conv2d_backward_input_dense(&s, pass.doutput, packed, dx, scratch);

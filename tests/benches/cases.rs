@@ -82,6 +82,13 @@ pub fn cases() -> Vec<Case> {
     for (s, pool) in [(second, true), (second, false), (square(1, 16, 64, 64, 3, 1, 1), false)] {
         cases.push(winograd(s, pool));
     }
+    for s in [
+        square(4, 16, 48, 48, 3, 1, 1),
+        square(8, 8, 96, 96, 3, 1, 1),
+        square(16, 4, 144, 144, 3, 1, 1),
+    ] {
+        cases.extend(winograd_backward(s));
+    }
     for (n, inputs, outputs) in [(1, 6272, 128), (32, 6272, 128), (32, 128, 10)] {
         cases.extend(fully_connected(DenseShape { n, inputs, outputs }));
     }
@@ -294,6 +301,41 @@ fn winograd(s: Window, pool: bool) -> Case {
             forward(&s, black_box(&x), &packed, clamp, &mut out, &mut scratch);
         }),
     }
+}
+
+/// Winograd's way back; the operations are those of the direct sums.
+fn winograd_backward(s: Window) -> [Case; 2] {
+    let (x, dout, kernel) =
+        (values(s.n * s.input_len()), values(s.n * s.output_len()), values(s.taps() * s.oc));
+    let mut direct = vec![0.0; packed_backward_len(&s)];
+    pack_backward(&s, &kernel, &mut direct);
+    let mut packed = vec![0.0; winograd_packed_backward_len(&s)];
+    winograd_pack_backward(&s, &kernel, &mut packed);
+    let len = winograd_scratch_len(&s).max(scratch_len(&s));
+    let (mut scratch, mut own_scratch) = (vec![0.0; len], vec![0.0; len]);
+    let (mut dx, mut dkernel) = (vec![0.0; x.len()], vec![0.0; kernel.len()]);
+    let (mut expected_dx, mut expected_dkernel) = (dx.clone(), dkernel.clone());
+    conv2d_winograd_backward_input(&s, &dout, &packed, &mut dx, &mut scratch);
+    let full = OutputGradient::Full(&dout);
+    conv2d_backward_input(&s, full, &direct, &mut expected_dx, &mut scratch);
+    assert_close(&dx, &expected_dx);
+    conv2d_winograd_backward_kernel(&s, &x, &dout, &mut dkernel, None, &mut scratch);
+    conv2d_backward_kernel(&s, &x, full, &mut expected_dkernel, None, &mut scratch);
+    assert_close(&dkernel, &expected_dkernel);
+    let flop = flop(&s);
+    let (gradient, name) =
+        (dout.clone(), |what: &str| named(&format!("winograd backward_{what}"), s));
+    let backward_input = move || {
+        conv2d_winograd_backward_input(&s, black_box(&dout), &packed, &mut dx, &mut scratch);
+    };
+    let backward_kernel = move || {
+        let dout = black_box(&gradient);
+        conv2d_winograd_backward_kernel(&s, &x, dout, &mut dkernel, None, &mut own_scratch);
+    };
+    [
+        Case { name: name("input"), flop, run: Box::new(backward_input) },
+        Case { name: name("kernel"), flop, run: Box::new(backward_kernel) },
+    ]
 }
 
 fn fully_connected(s: DenseShape) -> Vec<Case> {

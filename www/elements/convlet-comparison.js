@@ -13,7 +13,11 @@ th, td { padding: 0.375rem 0.75rem 0.375rem 0; text-align: start; border-bottom:
 thead th { font-size: 0.875rem; font-weight: 500; color: var(--ink-soft); }
 tbody th { font-weight: 650; overflow-wrap: anywhere; }
 .number { text-align: end; white-space: nowrap; }
-@media (max-width: 34rem) { .number.aside { display: none; } }
+@media (max-width: 34rem) {
+  .number.aside { display: none; }
+  th:first-child { width: 27%; }
+  th, td { padding-inline-end: 0.375rem; }
+}
 .words { min-height: 1.5em; margin-top: 0.5rem; }
 `)
 

@@ -66,7 +66,7 @@ export class ConvletConfusion extends ConvletElement {
     const sum = row.reduce((sum, count) => sum + count, 0)
     const cells = row.map((count, answer) => {
       const share = sum > 0 ? count / sum : 0
-      const cell = make('td', `cell ${truth === answer ? 'right' : 'wrong'}`, make('span', 'count', whole(count)), percent(share))
+      const cell = make('td', `cell ${truth === answer ? 'right' : 'wrong'}`, make('span', 'count', whole(count)), sum > 0 ? percent(share) : '–')
       cell.style.setProperty('--share', `${Math.round(share * 45)}%`)
       return cell
     })

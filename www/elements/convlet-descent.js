@@ -10,7 +10,7 @@ const STYLE = sheet(`
 .trail { fill: var(--accent); opacity: 0.35; }
 .sum { margin-top: 0.75rem; padding: 0.75rem; border-radius: var(--round); background: var(--sunken); min-height: 6rem; }
 .sum .last { font-weight: 700; }
-.row { margin-top: 0.75rem; }
+.row, .soft { margin-top: 0.75rem; }
 `)
 
 /** Milliseconds a step stays while playing. */

@@ -16,8 +16,10 @@ th { font-size: 0.875rem; font-weight: 500; color: var(--ink-soft); }
 .formula { color: var(--ink-soft); font-size: 0.875rem; }
 .sum td { border: 0; font-weight: 700; }
 .check { margin-top: 0.75rem; min-height: 3em; }
+.narrow { display: none; }
 @media (max-width: 30rem) {
   .shape { display: none; }
+  .narrow { display: block; }
   th:first-child { width: auto; }
 }
 `)
@@ -74,11 +76,12 @@ export class ConvletSummary extends ConvletElement {
     const rows = layers.map((layer) => {
       const formula = countFormula(layer, before)
       before = layer.outputShape
+      const shape = layer.outputShape.join(' × ')
       return make(
         'tr',
         '',
-        make('td', '', layer.className, ...(formula ? [make('div', 'formula', formula)] : [])),
-        make('td', 'shape', layer.outputShape.join(' × ')),
+        make('td', '', layer.className, ...(formula ? [make('div', 'formula', formula)] : []), make('div', 'formula narrow', `puts out ${shape}`)),
+        make('td', 'shape', shape),
         make('td', 'number', whole(layer.parameters)),
       )
     })

@@ -40,11 +40,11 @@ impl Phase {
     }
 }
 
-/// The phases down and across, each pair a convolution of its own.
+/// The phases down and across, each pair a convolution of its own. A stride may be far longer than the image is.
 fn phases(s: &Window) -> impl Iterator<Item = Option<(Phase, Phase)>> + use<> {
     let s = *s;
-    (0..s.sh).flat_map(move |py| {
-        (0..s.sw).map(move |px| {
+    (0..s.sh.min(s.top + s.h)).flat_map(move |py| {
+        (0..s.sw.min(s.left + s.w)).map(move |px| {
             let down = Phase::new(py, s.kh, s.sh, s.h, s.top)?;
             Some((down, Phase::new(px, s.kw, s.sw, s.w, s.left)?))
         })

@@ -35,7 +35,7 @@ fn rows_at_once(s: &Window) -> usize {
 /// Floats of scratch of one thread beside the sums: its channels' gradients, a list of them, and the band.
 fn part_len(s: &Window) -> usize {
     let channels = s.oc.div_ceil(parallel::parts());
-    2 * (channels + 1) * pixels(s) + band::scratch_len(s, rows_at_once(s), slack(s))
+    2 * (channels + 1) * pixels(s) + band::scratch_len(s, rows_at_once(s).min(s.oh), slack(s))
 }
 
 /// Floats of scratch.

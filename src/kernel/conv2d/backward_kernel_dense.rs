@@ -14,6 +14,7 @@
 
 use std::ops::Range;
 
+use super::backward_bias;
 use crate::kernel::band::{self, band};
 use crate::kernel::gemm::{R, Tile, V};
 use crate::kernel::lanes::{self, Kernel, Lanes};
@@ -59,12 +60,7 @@ pub fn conv2d_backward_kernel_dense(
     debug_assert_eq!(x.len(), s.n * s.input_len());
     debug_assert_eq!(dout.len(), s.n * s.output_len());
     debug_assert_eq!(dkernel.len(), s.taps() * s.oc);
-    if let Some(dbias) = dbias {
-        dbias.fill(0.0);
-        for dout in dout.chunks_exact(s.oc) {
-            dbias.iter_mut().zip(dout).for_each(|(sum, dout)| *sum += dout);
-        }
-    }
+    backward_bias(dout, dbias);
     dkernel.fill(0.0);
     let each = s.taps().div_ceil(parallel::parts()).next_multiple_of(R);
     let mut scratch = scratch.chunks_mut(part_len(s).max(1));

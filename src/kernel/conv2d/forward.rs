@@ -48,7 +48,7 @@ pub fn scratch_len(s: &Window) -> usize {
 }
 
 fn part_len(s: &Window) -> usize {
-    band::scratch_len(s, band_rows(s).max(2), 0)
+    band::scratch_len(s, band_rows(s).max(2).min(s.oh), 0)
 }
 
 /// x (n, h, w, c), packed weights -> out (n, oh, ow, oc).

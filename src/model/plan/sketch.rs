@@ -60,7 +60,7 @@ impl Sketch {
                 inputs: draft.inputs.iter().map(|&value| shapes[value].clone()).collect(),
                 output: shapes[draft.output].clone(),
             };
-            let faster = draft.layer.for_inference(&own.inputs).filter(|_| mode == Mode::Inference);
+            let faster = draft.layer.faster(&own.inputs, training).filter(|_| fused);
             let layer = faster.unwrap_or(draft.layer);
             let memory = layer.memory(&own);
             scratch = scratch.max(memory.scratch);

@@ -2,22 +2,29 @@
 
 use crate::kernel::lanes::Lanes;
 
-/// F(OUT, 3): `OUT` outputs from `IN = OUT + 2` inputs, by the matrices of Lavin and Gray 2016 (arXiv:1509.09308).
+/// F(OUT, 3), `OUT` outputs from `IN = OUT + 2` inputs, by the matrices of Lavin and Gray 2016 (arXiv:1509.09308); and
+/// for the weights' gradient F(3, OUT) at the same points, whose B' is the same.
 pub trait Transform<const IN: usize, const OUT: usize> {
     /// G g for a line of three weights.
-    fn kernel(g: [f64; 3]) -> [f64; IN];
+    fn kernel<L: Lanes>(g: [L; 3]) -> [L; IN];
     /// B' d.
     fn input<L: Lanes>(d: [L; IN]) -> [L; IN];
     /// A' m.
     fn output<L: Lanes>(m: [L; IN]) -> [L; OUT];
+    /// G g of F(3, OUT), for a line of outputs' gradients.
+    fn gradient<L: Lanes>(g: [L; OUT]) -> [L; IN];
+    /// A' m of F(3, OUT): the gradients of three weights.
+    fn taps<L: Lanes>(m: [L; IN]) -> [L; 3];
 }
 
 /// Two outputs, from the points 0, 1, -1 and infinity.
 pub struct Two;
 
 impl Transform<4, 2> for Two {
-    fn kernel([a, b, c]: [f64; 3]) -> [f64; 4] {
-        [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c]
+    #[inline(always)]
+    fn kernel<L: Lanes>([a, b, c]: [L; 3]) -> [L; 4] {
+        let (half, outer) = (L::splat(0.5), a.add(c));
+        [a, half.mul(outer.add(b)), half.mul(outer.sub(b)), c]
     }
 
     #[inline(always)]
@@ -29,20 +36,35 @@ impl Transform<4, 2> for Two {
     fn output<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 2] {
         [a.add(b).add(c), b.sub(c).sub(d)]
     }
+
+    #[inline(always)]
+    fn gradient<L: Lanes>([a, b]: [L; 2]) -> [L; 4] {
+        let half = L::splat(0.5);
+        [a, half.mul(a.add(b)), half.mul(a.sub(b)), b]
+    }
+
+    #[inline(always)]
+    fn taps<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 3] {
+        let sum = b.add(c);
+        [a.add(sum), b.sub(c), sum.sub(d)]
+    }
 }
 
 /// Four outputs, from the points 0, 1, -1, 2, -2 and infinity.
 pub struct Four;
 
 impl Transform<6, 4> for Four {
-    fn kernel([a, b, c]: [f64; 3]) -> [f64; 6] {
-        let (near, far) = (a + c, a / 4.0 + c);
+    #[inline(always)]
+    fn kernel<L: Lanes>([a, b, c]: [L; 3]) -> [L; 6] {
+        let (quarter, sixth) = (L::splat(0.25), L::splat(1.0 / 6.0));
+        let (outer, far, half) = (a.add(c), quarter.mul(a).add(c), L::splat(0.5).mul(b));
+        let minus = L::splat(-1.0 / 6.0);
         [
-            a / 4.0,
-            -(near + b) / 6.0,
-            -(near - b) / 6.0,
-            (far + b / 2.0) / 6.0,
-            (far - b / 2.0) / 6.0,
+            quarter.mul(a),
+            minus.mul(outer.add(b)),
+            minus.mul(outer.sub(b)),
+            sixth.mul(far.add(half)),
+            sixth.mul(far.sub(half)),
             c,
         ]
     }
@@ -72,6 +94,31 @@ impl Transform<6, 4> for Four {
             L::splat(2.0).mul_add(steep, slope),
             L::splat(4.0).mul_add(far, near),
             L::splat(8.0).mul_add(steep, slope).add(f),
+        ]
+    }
+    #[inline(always)]
+    fn gradient<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 6] {
+        let (two, four) = (L::splat(2.0), L::splat(4.0));
+        let (minus, small) = (L::splat(-1.0 / 6.0), L::splat(1.0 / 24.0));
+        let (even, odd) = (a.add(c), b.add(d));
+        let (far, steep) = (four.mul_add(c, a), two.mul(four.mul_add(d, b)));
+        [
+            L::splat(0.25).mul(a),
+            minus.mul(even.add(odd)),
+            minus.mul(even.sub(odd)),
+            small.mul(far.add(steep)),
+            small.mul(far.sub(steep)),
+            d,
+        ]
+    }
+
+    #[inline(always)]
+    fn taps<L: Lanes>([a, b, c, d, e, f]: [L; 6]) -> [L; 3] {
+        let (near, far) = (b.add(c), d.add(e));
+        [
+            a.add(near).add(far),
+            L::splat(2.0).mul_add(d.sub(e), b.sub(c)),
+            L::splat(4.0).mul_add(far, near).add(f),
         ]
     }
 }
