@@ -2,8 +2,7 @@
 
 use crate::kernel::lanes::Lanes;
 
-/// F(OUT, 3), `OUT` outputs from `IN = OUT + 2` inputs, by the matrices of Lavin and Gray 2016 (arXiv:1509.09308); and
-/// for the weights' gradient F(3, OUT) at the same points, whose B' is the same.
+/// F(OUT, 3), `OUT` outputs from `IN = OUT + 2` inputs, by the matrices of Lavin and Gray 2016 (arXiv:1509.09308).
 pub trait Transform<const IN: usize, const OUT: usize> {
     /// G g for a line of three weights.
     fn kernel<L: Lanes>(g: [L; 3]) -> [L; IN];
@@ -11,10 +10,6 @@ pub trait Transform<const IN: usize, const OUT: usize> {
     fn input<L: Lanes>(d: [L; IN]) -> [L; IN];
     /// A' m.
     fn output<L: Lanes>(m: [L; IN]) -> [L; OUT];
-    /// G g of F(3, OUT), for a line of outputs' gradients.
-    fn gradient<L: Lanes>(g: [L; OUT]) -> [L; IN];
-    /// A' m of F(3, OUT): the gradients of three weights.
-    fn taps<L: Lanes>(m: [L; IN]) -> [L; 3];
 }
 
 /// Two outputs, from the points 0, 1, -1 and infinity.
@@ -35,18 +30,6 @@ impl Transform<4, 2> for Two {
     #[inline(always)]
     fn output<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 2] {
         [a.add(b).add(c), b.sub(c).sub(d)]
-    }
-
-    #[inline(always)]
-    fn gradient<L: Lanes>([a, b]: [L; 2]) -> [L; 4] {
-        let half = L::splat(0.5);
-        [a, half.mul(a.add(b)), half.mul(a.sub(b)), b]
-    }
-
-    #[inline(always)]
-    fn taps<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 3] {
-        let sum = b.add(c);
-        [a.add(sum), b.sub(c), sum.sub(d)]
     }
 }
 
@@ -96,29 +79,32 @@ impl Transform<6, 4> for Four {
             L::splat(8.0).mul_add(steep, slope).add(f),
         ]
     }
-    #[inline(always)]
-    fn gradient<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 6] {
-        let (two, four) = (L::splat(2.0), L::splat(4.0));
-        let (minus, small) = (L::splat(-1.0 / 6.0), L::splat(1.0 / 24.0));
-        let (even, odd) = (a.add(c), b.add(d));
-        let (far, steep) = (four.mul_add(c, a), two.mul(four.mul_add(d, b)));
-        [
-            L::splat(0.25).mul(a),
-            minus.mul(even.add(odd)),
-            minus.mul(even.sub(odd)),
-            small.mul(far.add(steep)),
-            small.mul(far.sub(steep)),
-            d,
-        ]
-    }
+}
 
-    #[inline(always)]
-    fn taps<L: Lanes>([a, b, c, d, e, f]: [L; 6]) -> [L; 3] {
-        let (near, far) = (b.add(c), d.add(e));
-        [
-            a.add(near).add(far),
-            L::splat(2.0).mul_add(d.sub(e), b.sub(c)),
-            L::splat(4.0).mul_add(far, near).add(f),
-        ]
-    }
+/// G g of F(3, 4), the weights' gradient at the points of [`Four`]: a line of outputs' gradients. Its B' is that of `Four`.
+#[inline(always)]
+pub fn gradient<L: Lanes>([a, b, c, d]: [L; 4]) -> [L; 6] {
+    let (two, four) = (L::splat(2.0), L::splat(4.0));
+    let (minus, small) = (L::splat(-1.0 / 6.0), L::splat(1.0 / 24.0));
+    let (even, odd) = (a.add(c), b.add(d));
+    let (far, steep) = (four.mul_add(c, a), two.mul(four.mul_add(d, b)));
+    [
+        L::splat(0.25).mul(a),
+        minus.mul(even.add(odd)),
+        minus.mul(even.sub(odd)),
+        small.mul(far.add(steep)),
+        small.mul(far.sub(steep)),
+        d,
+    ]
+}
+
+/// A' m of F(3, 4): the gradients of three weights.
+#[inline(always)]
+pub fn taps<L: Lanes>([a, b, c, d, e, f]: [L; 6]) -> [L; 3] {
+    let (near, far) = (b.add(c), d.add(e));
+    [
+        a.add(near).add(far),
+        L::splat(2.0).mul_add(d.sub(e), b.sub(c)),
+        L::splat(4.0).mul_add(far, near).add(f),
+    ]
 }
