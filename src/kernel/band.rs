@@ -58,13 +58,18 @@ pub fn band<'a>(
     let row = bordered_row(s);
     let count = (rows.len().max(1) - 1) * s.sh + s.kh;
     let scratch = &mut scratch[..count * row + slack];
-    scratch.fill(0.0);
     let left = (s.left * s.c).min(row);
-    let width = (s.w * s.c).min(row - left);
-    for (i, out) in scratch.chunks_exact_mut(row).take(count).enumerate() {
-        let y = (first + i).checked_sub(s.top).filter(|&y| y < s.h);
-        if let Some(y) = y {
-            out[left..left + width].copy_from_slice(&image[y * s.w * s.c..][..width]);
+    let right = left + (s.w * s.c).min(row - left);
+    let (rows, rest) = scratch.split_at_mut(count * row);
+    rest.fill(0.0);
+    for (i, out) in rows.chunks_exact_mut(row).enumerate() {
+        match (first + i).checked_sub(s.top).filter(|&y| y < s.h) {
+            Some(y) => {
+                out[..left].fill(0.0);
+                out[left..right].copy_from_slice(&image[y * s.w * s.c..][..right - left]);
+                out[right..].fill(0.0);
+            }
+            None => out.fill(0.0),
         }
     }
     Band { values: scratch, row }
