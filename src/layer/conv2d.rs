@@ -277,7 +277,7 @@ impl Layer for Conv2D {
         // The weights are others after each step, and which way they go is known only now.
         if self.winograd {
             let packed = &mut packed_backward[..];
-            conv2d::winograd_pack_backward(&s, value, packed);
+            conv2d::winograd_pack_backward(&s, value, packed, scratch);
             conv2d::conv2d_winograd_backward_input(&s, pass.doutput, packed, dx, scratch);
         } else if dense {
             let packed = &mut packed_backward[..conv2d::packed_backward_dense_len(&s)];

@@ -310,9 +310,9 @@ fn winograd_backward(s: Window) -> [Case; 2] {
     let mut direct = vec![0.0; packed_backward_len(&s)];
     pack_backward(&s, &kernel, &mut direct);
     let mut packed = vec![0.0; winograd_packed_backward_len(&s)];
-    winograd_pack_backward(&s, &kernel, &mut packed);
     let len = winograd_scratch_len(&s).max(scratch_len(&s));
     let (mut scratch, mut own_scratch) = (vec![0.0; len], vec![0.0; len]);
+    winograd_pack_backward(&s, &kernel, &mut packed, &mut scratch);
     let (mut dx, mut dkernel) = (vec![0.0; x.len()], vec![0.0; kernel.len()]);
     let (mut expected_dx, mut expected_dkernel) = (dx.clone(), dkernel.clone());
     conv2d_winograd_backward_input(&s, &dout, &packed, &mut dx, &mut scratch);

@@ -266,7 +266,7 @@ fn winograd(case: &Case) -> Winograd {
         conv2d_winograd_max_pool_forward(s, &case.x, &packed, case.clamp, out, &mut scratch);
     });
     let packed = written(winograd_packed_backward_len(s), |packed| {
-        winograd_pack_backward(s, &case.kernel, packed);
+        winograd_pack_backward(s, &case.kernel, packed, &mut scratch);
     });
     let dx = written(case.x.len(), |dx| {
         conv2d_winograd_backward_input(s, &case.dout, &packed, dx, &mut scratch);

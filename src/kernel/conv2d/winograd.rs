@@ -76,51 +76,33 @@ pub fn winograd_packed_backward_len(s: &Window) -> usize {
 
 /// Transforms and packs kernel (3, 3, c, oc) and bias (oc; zero when absent).
 pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &mut [f32]) {
-    pack(s, Weights { kernel, backward: false }, bias, packed);
-}
-
-/// Transforms and packs kernel (3, 3, c, oc) for [`conv2d_winograd_backward_input`].
-pub fn winograd_pack_backward(s: &Window, kernel: &[f32], packed: &mut [f32]) {
-    pack(&backward(s), Weights { kernel, backward: true }, None, packed);
-}
-
-fn pack(s: &Window, weights: Weights, bias: Option<&[f32]>, packed: &mut [f32]) {
     let (start, panels) = packed.split_at_mut(padded_outputs(s));
     start.fill(0.0);
     if let Some(bias) = bias {
         start[..s.oc].copy_from_slice(bias);
     }
     match tile(s) {
-        4 => lanes::dispatch(Pack::<Four, 6, 4> { s, weights, panels, transform: PhantomData }),
-        _ => lanes::dispatch(Pack::<Two, 4, 2> { s, weights, panels, transform: PhantomData }),
+        4 => lanes::dispatch(Pack::<Four, 6, 4> { s, kernel, panels, transform: PhantomData }),
+        _ => lanes::dispatch(Pack::<Two, 4, 2> { s, kernel, panels, transform: PhantomData }),
     }
 }
 
-/// Weights as they are, or as the way back takes them.
-#[derive(Clone, Copy)]
-struct Weights<'a> {
-    kernel: &'a [f32],
-    backward: bool,
-}
-
-impl Weights<'_> {
-    /// The weights at `tap` of 9, from channel `c` to the output channels from `o`.
-    #[inline(always)]
-    fn load<L: Lanes>(self, s: &Window, tap: usize, c: usize, o: usize) -> L {
-        if !self.backward {
-            return L::load(&self.kernel[(tap * s.c + c) * s.oc + o..]);
+/// Transforms and packs kernel (3, 3, c, oc) for [`conv2d_winograd_backward_input`].
+pub fn winograd_pack_backward(s: &Window, kernel: &[f32], packed: &mut [f32], scratch: &mut [f32]) {
+    let turned = &mut scratch[..kernel.len()];
+    let size = s.c * s.oc;
+    for (from, to) in kernel.chunks_exact(size).rev().zip(turned.chunks_exact_mut(size)) {
+        for (o, row) in to.chunks_exact_mut(s.c).enumerate() {
+            let column = from.iter().skip(o).step_by(s.oc);
+            row.iter_mut().zip(column).for_each(|(to, &from)| *to = from);
         }
-        let mut values = [0.0; lanes::MAX];
-        let from = self.kernel[((8 - tap) * s.oc + o) * s.c + c..].iter().step_by(s.c);
-        values[..L::N].iter_mut().zip(from).for_each(|(value, &weight)| *value = weight);
-        L::load(&values)
     }
+    winograd_pack(&backward(s), turned, None, packed);
 }
-
-/// Panels (position, panel, c, V vectors of output channels) of `G weights G'`.
+/// Panels (position, panel, c, V vectors of output channels) of `G kernel G'`.
 struct Pack<'a, T, const IN: usize, const OUT: usize> {
     s: &'a Window,
-    weights: Weights<'a>,
+    kernel: &'a [f32],
     panels: &'a mut [f32],
     transform: PhantomData<T>,
 }
@@ -128,24 +110,25 @@ struct Pack<'a, T, const IN: usize, const OUT: usize> {
 impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Pack<'_, T, IN, OUT> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Pack { s, weights, panels, .. } = self;
+        let Pack { s, kernel, panels, .. } = self;
         let width = V * L::N;
-        let count = padded_outputs(s) / width;
-        for (c, o) in (0..s.c).flat_map(|c| (0..count * width).step_by(L::N).map(move |o| (c, o))) {
-            let mut columns = [[L::splat(0.0); IN]; 3];
-            for (x, column) in columns.iter_mut().enumerate().filter(|_| o < s.oc) {
-                let [a, b, d] = [x, 3 + x, 6 + x];
-                *column = T::kernel([
-                    weights.load::<L>(s, a, c, o),
-                    weights.load::<L>(s, b, c, o),
-                    weights.load::<L>(s, d, c, o),
-                ]);
-            }
-            for y in 0..IN {
-                let line = T::kernel([columns[0][y], columns[1][y], columns[2][y]]);
-                for (x, value) in line.iter().enumerate() {
-                    let row = ((y * IN + x) * count + o / width) * s.c + c;
-                    value.store(&mut panels[row * width + o % width..]);
+        let mut taps: [&[f32]; 9] = [&[]; 9];
+        taps.iter_mut().zip(kernel.chunks_exact(s.c * s.oc)).for_each(|(tap, own)| *tap = own);
+        let position = padded_outputs(s) * s.c;
+        for o in (0..padded_outputs(s)).step_by(L::N) {
+            for c in 0..s.c {
+                let mut columns = [[L::splat(0.0); IN]; 3];
+                for (x, column) in columns.iter_mut().enumerate().filter(|_| o < s.oc) {
+                    let at = c * s.oc + o;
+                    let load = |y: usize| L::load(&taps[3 * y + x][at..]);
+                    *column = T::kernel([load(0), load(1), load(2)]);
+                }
+                let to = (o / width * s.c + c) * width + o % width;
+                for y in 0..IN {
+                    let line = T::kernel([columns[0][y], columns[1][y], columns[2][y]]);
+                    for (x, value) in line.iter().enumerate() {
+                        value.store(&mut panels[(y * IN + x) * position + to..]);
+                    }
                 }
             }
         }
@@ -161,7 +144,7 @@ fn whole_tiles(s: &Window, side: usize) -> Window {
 pub fn winograd_scratch_len(s: &Window) -> usize {
     let back = backward(s);
     let parts = parallel::parts() * part_len(s, tile(s)).max(part_len(&back, tile(&back)));
-    parts.max(backward_kernel::scratch_len(s))
+    parts.max(backward_kernel::scratch_len(s)).max(s.taps() * s.oc)
 }
 
 fn part_len(s: &Window, side: usize) -> usize {
