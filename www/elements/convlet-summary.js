@@ -80,7 +80,7 @@ export class ConvletSummary extends ConvletElement {
       return make(
         'tr',
         '',
-        make('td', '', layer.className, ...(formula ? [make('div', 'formula', formula)] : []), make('div', 'formula narrow', `puts out ${shape}`)),
+        make('td', '', layer.className, ...(formula ? [make('div', 'formula', formula)] : []), make('div', 'formula narrow', `→ ${shape}`)),
         make('td', 'shape', shape),
         make('td', 'number', whole(layer.parameters)),
       )

@@ -29,7 +29,7 @@ const KINDS = ['cat', 'dog']
 const STYLE = sheet(`
 :host { display: grid; gap: 1rem; }
 :host > *, .part { min-width: 0; }
-.sheet { display: flex; flex-wrap: wrap; gap: 3px; max-height: 10.5rem; overflow: hidden; }
+.sheet { display: flex; flex-wrap: wrap; gap: 3px; max-height: calc(3 * 3rem + 2 * 3px); overflow: hidden; }
 .sheet canvas { width: 3rem; height: 3rem; border-radius: 3px; }
 .parts { display: grid; gap: 1rem 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
 .parts > .part { display: grid; gap: 0.5rem; align-content: start; }
