@@ -196,8 +196,8 @@ pub fn conv2d_winograd_backward_input(
     conv2d_winograd_forward(&backward(s), dout, packed, Clamp::LINEAR, dx, scratch);
 }
 
-/// Splits the images' rows of tiles over threads.
-fn forward<T: Transform<IN, OUT> + Send, const IN: usize, const OUT: usize>(
+/// Splits the images over threads or, where there are fewer images, their rows of tiles.
+fn forward<T: Transform<IN, OUT> + Sync + Send, const IN: usize, const OUT: usize>(
     s: &Window,
     pooled: bool,
     x: &[f32],
@@ -210,27 +210,34 @@ fn forward<T: Transform<IN, OUT> + Send, const IN: usize, const OUT: usize>(
     if out.is_empty() {
         return;
     }
-    // An image's rows are cut alike, the last piece may be shorter.
-    let tops = s.oh.div_ceil(OUT);
-    let pieces = parallel::parts().min(tops);
-    let rows = tops.div_ceil(pieces);
+    let (tops, parts) = (s.oh.div_ceil(OUT), parallel::parts());
     let pool = if pooled { 2 } else { 1 };
     let image_len = s.output_len() / (pool * pool);
     let row_len = OUT / pool * (s.ow / pool) * s.oc;
     let part_len = part_len(s, OUT);
-    for (image, out) in out.chunks_mut(image_len).enumerate() {
-        let x = &x[image * s.input_len()..][..s.input_len()];
+    let transform = PhantomData::<T>;
+    if s.n >= parts {
+        let images = s.n.div_ceil(parts);
+        let parts = x.chunks(images * s.input_len()).zip(out.chunks_mut(images * image_len));
+        let parts = parts.zip(scratch.chunks_mut(part_len)).map(|((x, out), scratch)| {
+            let tops = 0..tops;
+            Forward { s, pooled, x, packed, clamp, tops, out, image_len, scratch, transform }
+        });
+        return parallel::for_each(parts, lanes::dispatch);
+    }
+    // An image's rows are cut alike, the last piece may be shorter.
+    let rows = tops.div_ceil(parts);
+    for (x, out) in x.chunks(s.input_len()).zip(out.chunks_mut(image_len)) {
         let parts = out.chunks_mut(rows * row_len).enumerate().zip(scratch.chunks_mut(part_len));
         let parts = parts.map(|((piece, out), scratch)| {
             let tops = piece * rows..(piece * rows + rows).min(tops);
-            let transform = PhantomData::<T>;
-            Forward::<T, IN, OUT> { s, pooled, x, packed, clamp, tops, out, scratch, transform }
+            Forward { s, pooled, x, packed, clamp, tops, out, image_len, scratch, transform }
         });
         parallel::for_each(parts, lanes::dispatch);
     }
 }
 
-/// The rows of tiles `tops` of an image; `out` begins at the first of them.
+/// The rows of tiles `tops` of each image; `out` begins at the first of them, and the next image's `image_len` further.
 struct Forward<'a, T, const IN: usize, const OUT: usize> {
     s: &'a Window,
     pooled: bool,
@@ -239,6 +246,7 @@ struct Forward<'a, T, const IN: usize, const OUT: usize> {
     clamp: Clamp,
     tops: Range<usize>,
     out: &'a mut [f32],
+    image_len: usize,
     scratch: &'a mut [f32],
     transform: PhantomData<T>,
 }
@@ -252,28 +260,23 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Forwar
         let (sums, scratch) = scratch.split_at_mut(IN * IN * TILES * s.oc);
         let (between, scratch) = scratch.split_at_mut(IN * IN * s.c.max(s.oc));
         let rows = OUT * self.tops.start..OUT * self.tops.end;
-        let band = band(&whole_tiles(s, OUT), self.x, rows, 0, scratch);
         let count = self.tops.len() * columns;
-        for first in (0..count).step_by(TILES) {
-            let tiles = TILES.min(count - first);
-            for t in 0..tiles {
-                let (y, x) = ((first + t) / columns, (first + t) % columns);
-                let from = OUT * (y * band.row + x * s.c);
-                input::<L, T, IN, OUT>(s, band, from, between, TILES * s.c, &mut inputs[t * s.c..]);
-            }
-            multiply::<L>(s, inputs, panels, tiles, sums);
-            for t in 0..tiles {
-                let place = (OUT * ((first + t) / columns), OUT * ((first + t) % columns));
-                columns_of_sums::<L, T, IN, OUT>(s, &sums[t * s.oc..], between);
-                outputs::<L, T, IN, OUT>(
-                    s,
-                    self.pooled,
-                    between,
-                    bias,
-                    self.clamp,
-                    place,
-                    self.out,
-                );
+        for (x, out) in self.x.chunks(s.input_len()).zip(self.out.chunks_mut(self.image_len)) {
+            let band = band(&whole_tiles(s, OUT), x, rows.clone(), 0, scratch);
+            for first in (0..count).step_by(TILES) {
+                let tiles = TILES.min(count - first);
+                for t in 0..tiles {
+                    let (y, x) = ((first + t) / columns, (first + t) % columns);
+                    let from = OUT * (y * band.row + x * s.c);
+                    let to = &mut inputs[t * s.c..];
+                    input::<L, T, IN, OUT>(s, band, from, between, TILES * s.c, to);
+                }
+                multiply::<L>(s, inputs, panels, tiles, sums);
+                for t in 0..tiles {
+                    let at = (OUT * ((first + t) / columns), OUT * ((first + t) % columns));
+                    columns_of_sums::<L, T, IN, OUT>(s, &sums[t * s.oc..], between);
+                    outputs::<L, T, IN, OUT>(s, self.pooled, between, bias, self.clamp, at, out);
+                }
             }
         }
     }

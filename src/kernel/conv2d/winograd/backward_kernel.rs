@@ -70,26 +70,23 @@ pub fn conv2d_winograd_backward_kernel(
     sums.fill(0.0);
     let batches = x.chunks(images * s.input_len()).zip(dout.chunks(images * s.output_len()));
     for (x, dout) in batches {
-        let pairs = x.chunks(s.input_len()).zip(dout.chunks(s.output_len()));
         let count = x.len() / s.input_len();
         let scratch = &mut scratch[..count * image_len];
-        let parts = pairs
-            .zip(scratch.chunks_mut(image_len))
-            .map(|((x, dout), scratch)| Transformed { s, x, dout, scratch });
+        let each = count.div_ceil(parallel::parts());
+        let pairs = x.chunks(each * s.input_len()).zip(dout.chunks(each * s.output_len()));
+        let parts = pairs.zip(scratch.chunks_mut(each * image_len));
+        let parts = parts.map(|((x, dout), scratch)| Transformed { s, x, dout, scratch });
         parallel::for_each(parts, lanes::dispatch);
-        let (scratch, tiles) = (&*scratch, tiles(s));
-        let parts = sums.chunks_mut(s.c * s.oc).enumerate().map(|(position, sums)| {
-            let first = IN * IN * tiles * s.c;
-            let inputs = position * tiles * s.c;
-            let gradients = first + position * tiles * s.oc;
-            Products { s, tiles, images: scratch, image_len, inputs, gradients, sums }
-        });
+        let images = &*scratch;
+        let each = (IN * IN).div_ceil(parallel::parts());
+        let parts = sums.chunks_mut(each * s.c * s.oc).enumerate();
+        let parts = parts.map(|(part, sums)| Products { s, images, first: part * each, sums });
         parallel::for_each(parts, lanes::dispatch);
     }
     lanes::dispatch(Taps { s, sums, dkernel });
 }
 
-/// An image's inputs (position, tile, c), and behind them its gradients (position, tile, oc), transformed.
+/// Each image's inputs (position, tile, c), and behind them its gradients (position, tile, oc), transformed.
 struct Transformed<'a> {
     s: &'a Window,
     x: &'a [f32],
@@ -102,20 +99,23 @@ impl Kernel for Transformed<'_> {
     fn run<L: Lanes>(self) {
         let (s, tiles, columns) = (self.s, tiles(self.s), self.s.ow.div_ceil(OUT));
         let (whole, outputs) = (whole_tiles(s, OUT), gradients(s));
-        let (inputs, scratch) = self.scratch.split_at_mut(IN * IN * tiles * s.c);
-        let (gradients, scratch) = scratch.split_at_mut(IN * IN * tiles * s.oc);
-        let (between, scratch) = scratch.split_at_mut(IN * IN * s.c.max(s.oc));
-        let (first, second) = scratch.split_at_mut(band::scratch_len(&whole, whole.oh, 0));
-        let x = band(&whole, self.x, 0..whole.oh, 0, first);
-        let dout = band(&outputs, self.dout, 0..whole.oh, 0, second);
-        for t in 0..tiles {
-            let (row, column) = (OUT * (t / columns), OUT * (t % columns));
-            let from = row * x.row + column * s.c;
-            let to = &mut inputs[t * s.c..];
-            input::<L, Four, IN, OUT>(s, x, from, between, tiles * s.c, to);
-            let from = row * dout.row + column * s.oc;
-            let to = &mut gradients[t * s.oc..];
-            transform_gradient::<L>(s, dout, from, between, tiles * s.oc, to);
+        let images = self.x.chunks(s.input_len()).zip(self.dout.chunks(s.output_len()));
+        for ((x, dout), scratch) in images.zip(self.scratch.chunks_mut(image_len(s))) {
+            let (inputs, scratch) = scratch.split_at_mut(IN * IN * tiles * s.c);
+            let (gradients, scratch) = scratch.split_at_mut(IN * IN * tiles * s.oc);
+            let (between, scratch) = scratch.split_at_mut(IN * IN * s.c.max(s.oc));
+            let (first, second) = scratch.split_at_mut(band::scratch_len(&whole, whole.oh, 0));
+            let x = band(&whole, x, 0..whole.oh, 0, first);
+            let dout = band(&outputs, dout, 0..whole.oh, 0, second);
+            for t in 0..tiles {
+                let (row, column) = (OUT * (t / columns), OUT * (t % columns));
+                let from = row * x.row + column * s.c;
+                let to = &mut inputs[t * s.c..];
+                input::<L, Four, IN, OUT>(s, x, from, between, tiles * s.c, to);
+                let from = row * dout.row + column * s.oc;
+                let to = &mut gradients[t * s.oc..];
+                transform_gradient::<L>(s, dout, from, between, tiles * s.oc, to);
+            }
         }
     }
 }
@@ -153,27 +153,25 @@ fn gradient_lines<L: Lanes>(len: usize, from: [&[f32]; OUT], mut to: [&mut [f32]
     }
 }
 
-/// At one position: sums (c, oc) += inputs (tiles, c)' x gradients (tiles, oc), image by image.
+/// At the positions from `first` on: sums (c, oc) += inputs (tiles, c)' x gradients (tiles, oc), image by image.
 struct Products<'a> {
     s: &'a Window,
-    tiles: usize,
     images: &'a [f32],
-    image_len: usize,
-    /// Where in an image's floats they begin.
-    inputs: usize,
-    gradients: usize,
+    first: usize,
     sums: &'a mut [f32],
 }
 
 impl Kernel for Products<'_> {
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
-        let (c, oc) = (self.s.c, self.s.oc);
-        for o in (0..oc).step_by(V * L::N) {
-            for c in (0..c).step_by(R) {
-                match o + V * L::N <= oc {
-                    true => add::<L, V>(&mut self, c, o),
-                    false => add::<L, 1>(&mut self, c, o),
+    fn run<L: Lanes>(self) {
+        let Products { s, images, first, sums } = self;
+        for (position, sums) in (first..).zip(sums.chunks_exact_mut(s.c * s.oc)) {
+            for o in (0..s.oc).step_by(V * L::N) {
+                for c in (0..s.c).step_by(R) {
+                    match o + V * L::N <= s.oc {
+                        true => add::<L, V>(s, images, position, (c, o), sums),
+                        false => add::<L, 1>(s, images, position, (c, o), sums),
+                    }
                 }
             }
         }
@@ -182,35 +180,42 @@ impl Kernel for Products<'_> {
 
 /// The sums of `R` channels from `c` on and `VECTORS` vectors of output channels from `o` on.
 #[inline(always)]
-fn add<L: Lanes, const VECTORS: usize>(all: &mut Products, c: usize, o: usize) {
-    let s = all.s;
+fn add<L: Lanes, const VECTORS: usize>(
+    s: &Window,
+    images: &[f32],
+    position: usize,
+    (c, o): (usize, usize),
+    sums: &mut [f32],
+) {
     let mut tile = [[L::splat(0.0); VECTORS]; R];
-    for (r, sums) in tile.iter_mut().enumerate() {
-        let from = &all.sums[(c + r) * s.oc + o..][..VECTORS * L::N];
-        for (v, sum) in sums.iter_mut().enumerate() {
+    for (r, row) in tile.iter_mut().enumerate() {
+        let from = &sums[(c + r) * s.oc + o..][..VECTORS * L::N];
+        for (v, sum) in row.iter_mut().enumerate() {
             *sum = L::load(&from[v * L::N..]);
         }
     }
-    for image in all.images.chunks_exact(all.image_len) {
-        let inputs = image[all.inputs..][..all.tiles * s.c].chunks_exact(s.c);
-        let gradients = image[all.gradients..][..all.tiles * s.oc].chunks_exact(s.oc);
+    let (inputs, gradients) = (tiles(s) * s.c, tiles(s) * s.oc);
+    for image in images.chunks_exact(image_len(s)) {
+        let (all_inputs, all_gradients) = image.split_at(IN * IN * inputs);
+        let inputs = all_inputs[position * inputs..][..inputs].chunks_exact(s.c);
+        let gradients = all_gradients[position * gradients..][..gradients].chunks_exact(s.oc);
         for (x, gradients) in inputs.zip(gradients) {
             let (x, gradients) = (&x[c..][..R], &gradients[o..][..VECTORS * L::N]);
             let mut vectors = [L::splat(0.0); VECTORS];
             for (v, vector) in vectors.iter_mut().enumerate() {
                 *vector = L::load(&gradients[v * L::N..]);
             }
-            for (x, sums) in x.iter().zip(&mut tile) {
+            for (x, row) in x.iter().zip(&mut tile) {
                 let x = L::splat(*x);
-                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                for (sum, vector) in row.iter_mut().zip(vectors) {
                     *sum = x.mul_add(vector, *sum);
                 }
             }
         }
     }
-    for (r, sums) in tile.iter().enumerate() {
-        let to = &mut all.sums[(c + r) * s.oc + o..][..VECTORS * L::N];
-        for (v, sum) in sums.iter().enumerate() {
+    for (r, row) in tile.iter().enumerate() {
+        let to = &mut sums[(c + r) * s.oc + o..][..VECTORS * L::N];
+        for (v, sum) in row.iter().enumerate() {
             sum.store(&mut to[v * L::N..]);
         }
     }
