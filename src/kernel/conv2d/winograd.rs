@@ -82,8 +82,8 @@ pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &
         start[..s.oc].copy_from_slice(bias);
     }
     match tile(s) {
-        4 => lanes::dispatch(Pack::<Four, 6, 4> { s, kernel, panels, transform: PhantomData }),
-        _ => lanes::dispatch(Pack::<Two, 4, 2> { s, kernel, panels, transform: PhantomData }),
+        4 => pack_panels::<Four, 6, 4>(s, kernel, panels),
+        _ => pack_panels::<Two, 4, 2>(s, kernel, panels),
     }
 }
 
@@ -99,23 +99,35 @@ pub fn winograd_pack_backward(s: &Window, kernel: &[f32], packed: &mut [f32], sc
     }
     winograd_pack(&backward(s), turned, None, packed);
 }
-/// Panels (position, panel, c, V vectors of output channels) of `G kernel G'`.
+/// Panels (panel, position, c, V vectors of output channels) of `G kernel G'`, shared out over threads.
+fn pack_panels<T: Transform<IN, OUT> + Sync + Send, const IN: usize, const OUT: usize>(
+    s: &Window,
+    kernel: &[f32],
+    panels: &mut [f32],
+) {
+    let transform = PhantomData::<T>;
+    let parts = panels.chunks_mut(IN * IN * s.c * V * lanes::width()).enumerate();
+    let parts = parts.map(|(panel, out)| Pack { s, kernel, panel, out, transform });
+    parallel::for_each(parts, lanes::dispatch);
+}
+
 struct Pack<'a, T, const IN: usize, const OUT: usize> {
     s: &'a Window,
     kernel: &'a [f32],
-    panels: &'a mut [f32],
+    panel: usize,
+    out: &'a mut [f32],
     transform: PhantomData<T>,
 }
 
 impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Pack<'_, T, IN, OUT> {
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Pack { s, kernel, panels, .. } = self;
+        let Pack { s, kernel, panel, out, .. } = self;
         let width = V * L::N;
         let mut taps: [&[f32]; 9] = [&[]; 9];
         taps.iter_mut().zip(kernel.chunks_exact(s.c * s.oc)).for_each(|(tap, own)| *tap = own);
-        let position = padded_outputs(s) * s.c;
-        for o in (0..padded_outputs(s)).step_by(L::N) {
+        for lane in (0..width).step_by(L::N) {
+            let o = panel * width + lane;
             for c in 0..s.c {
                 let mut columns = [[L::splat(0.0); IN]; 3];
                 for (x, column) in columns.iter_mut().enumerate().filter(|_| o < s.oc) {
@@ -123,11 +135,10 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Pack<'
                     let load = |y: usize| L::load(&taps[3 * y + x][at..]);
                     *column = T::kernel([load(0), load(1), load(2)]);
                 }
-                let to = (o / width * s.c + c) * width + o % width;
                 for y in 0..IN {
                     let line = T::kernel([columns[0][y], columns[1][y], columns[2][y]]);
                     for (x, value) in line.iter().enumerate() {
-                        value.store(&mut panels[(y * IN + x) * position + to..]);
+                        value.store(&mut out[((y * IN + x) * s.c + c) * width + lane..]);
                     }
                 }
             }
@@ -271,7 +282,7 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Forwar
                     let to = &mut inputs[t * s.c..];
                     input::<L, T, IN, OUT>(s, band, from, between, TILES * s.c, to);
                 }
-                multiply::<L>(s, inputs, panels, tiles, sums);
+                multiply::<L>(s, IN * IN, inputs, panels, tiles, sums);
                 for t in 0..tiles {
                     let at = (OUT * ((first + t) / columns), OUT * ((first + t) % columns));
                     columns_of_sums::<L, T, IN, OUT>(s, &sums[t * s.oc..], between);
@@ -357,11 +368,20 @@ fn input<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
 
 /// At every position: sums (tiles, oc) = inputs (tiles, c) x weights (c, oc).
 #[inline(always)]
-fn multiply<L: Lanes>(s: &Window, inputs: &[f32], panels: &[f32], tiles: usize, sums: &mut [f32]) {
-    let mut panels = panels.chunks_exact(s.c * V * L::N);
-    let positions = inputs.chunks_exact(TILES * s.c).zip(sums.chunks_exact_mut(TILES * s.oc));
-    for (inputs, sums) in positions {
-        for (first, panel) in (0..s.oc).step_by(V * L::N).zip(panels.by_ref()) {
+fn multiply<L: Lanes>(
+    s: &Window,
+    positions: usize,
+    inputs: &[f32],
+    panels: &[f32],
+    tiles: usize,
+    sums: &mut [f32],
+) {
+    let size = s.c * V * L::N;
+    let inputs = inputs.chunks_exact(TILES * s.c).enumerate();
+    for ((position, inputs), sums) in inputs.zip(sums.chunks_exact_mut(TILES * s.oc)) {
+        let panels = panels.chunks_exact(positions * size);
+        for (first, panels) in (0..s.oc).step_by(V * L::N).zip(panels) {
+            let panel = &panels[position * size..][..size];
             let width = (s.oc - first).min(V * L::N);
             // Rows past the last tile hold an earlier one's: their sums are not read.
             for t in (0..tiles).step_by(R) {
