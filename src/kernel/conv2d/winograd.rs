@@ -1,5 +1,6 @@
 //! Winograd's convolution of 3 x 3 weights: F(4 x 4, 3 x 3), which has 36 multiplications where the direct sum has 144,
-//! and F(2 x 2, 3 x 3), 16 for 36, on the smallest images. The way back to the input is a convolution of the same kind.
+//! and F(2 x 2, 3 x 3), 16 for 36, on the smallest images and for very many channels. The way back to the input is a
+//! convolution of the same kind.
 //!
 //! ```text
 //! for every tile of 4 x 4 outputs, d its 6 x 6 inputs:
@@ -24,15 +25,19 @@ use crate::kernel::lanes::{self, Kernel, Lanes};
 use crate::kernel::{Clamp, Window, parallel};
 
 mod backward_kernel;
+mod pack;
 mod transform;
 
 pub use backward_kernel::conv2d_winograd_backward_kernel;
+pub use pack::{winograd_pack, winograd_pack_backward};
 use transform::{Four, Transform, Two};
 
 /// Tiles that are worked on at a time (bench `winograd`).
 const TILES: usize = 8;
 /// Channels from which on it pays (bench `winograd`); they come in whole vectors.
 const FROM: usize = 32;
+/// Pairs of channels up to which 36 weights for each are found in the cache: about 4 MB (bench `winograd`).
+const LARGEST: usize = 1 << 15;
 
 /// Whether [`conv2d_winograd_forward`] computes the convolution `s`, and faster than the direct sum.
 pub fn winograd_applies(s: &Window) -> bool {
@@ -40,13 +45,15 @@ pub fn winograd_applies(s: &Window) -> bool {
     (s.kh, s.kw, s.sh, s.sw) == (3, 3, 1, 1) && whole(s.c) && whole(s.oc)
 }
 
-/// Outputs in a tile's row: whichever multiplies less, as the micro-kernel takes `R` tiles at once.
+/// Outputs in a tile's row: whichever multiplies less, as the micro-kernel takes `R` tiles at once, but 2 where the many
+/// weights of the larger one would be waited for.
 fn tile(s: &Window) -> usize {
     let products = |side: usize| {
         let tiles = s.oh.div_ceil(side) * s.ow.div_ceil(side);
         tiles.next_multiple_of(R) * positions(side)
     };
-    if products(4) < products(2) { 4 } else { 2 }
+    let cached = s.c * s.oc <= LARGEST;
+    if cached && products(4) < products(2) { 4 } else { 2 }
 }
 
 /// Of a transformed tile.
@@ -72,78 +79,6 @@ pub fn winograd_packed_len(s: &Window) -> usize {
 /// Floats in the packed weights of the way back.
 pub fn winograd_packed_backward_len(s: &Window) -> usize {
     winograd_packed_len(&backward(s))
-}
-
-/// Transforms and packs kernel (3, 3, c, oc) and bias (oc; zero when absent).
-pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &mut [f32]) {
-    let (start, panels) = packed.split_at_mut(padded_outputs(s));
-    start.fill(0.0);
-    if let Some(bias) = bias {
-        start[..s.oc].copy_from_slice(bias);
-    }
-    match tile(s) {
-        4 => pack_panels::<Four, 6, 4>(s, kernel, panels),
-        _ => pack_panels::<Two, 4, 2>(s, kernel, panels),
-    }
-}
-
-/// Transforms and packs kernel (3, 3, c, oc) for [`conv2d_winograd_backward_input`].
-pub fn winograd_pack_backward(s: &Window, kernel: &[f32], packed: &mut [f32], scratch: &mut [f32]) {
-    let turned = &mut scratch[..kernel.len()];
-    let size = s.c * s.oc;
-    for (from, to) in kernel.chunks_exact(size).rev().zip(turned.chunks_exact_mut(size)) {
-        for (o, row) in to.chunks_exact_mut(s.c).enumerate() {
-            let column = from.iter().skip(o).step_by(s.oc);
-            row.iter_mut().zip(column).for_each(|(to, &from)| *to = from);
-        }
-    }
-    winograd_pack(&backward(s), turned, None, packed);
-}
-/// Panels (panel, position, c, V vectors of output channels) of `G kernel G'`, shared out over threads.
-fn pack_panels<T: Transform<IN, OUT> + Sync + Send, const IN: usize, const OUT: usize>(
-    s: &Window,
-    kernel: &[f32],
-    panels: &mut [f32],
-) {
-    let transform = PhantomData::<T>;
-    let parts = panels.chunks_mut(IN * IN * s.c * V * lanes::width()).enumerate();
-    let parts = parts.map(|(panel, out)| Pack { s, kernel, panel, out, transform });
-    parallel::for_each(parts, lanes::dispatch);
-}
-
-struct Pack<'a, T, const IN: usize, const OUT: usize> {
-    s: &'a Window,
-    kernel: &'a [f32],
-    panel: usize,
-    out: &'a mut [f32],
-    transform: PhantomData<T>,
-}
-
-impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Pack<'_, T, IN, OUT> {
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let Pack { s, kernel, panel, out, .. } = self;
-        let width = V * L::N;
-        let mut taps: [&[f32]; 9] = [&[]; 9];
-        taps.iter_mut().zip(kernel.chunks_exact(s.c * s.oc)).for_each(|(tap, own)| *tap = own);
-        for lane in (0..width).step_by(L::N) {
-            let o = panel * width + lane;
-            for c in 0..s.c {
-                let mut columns = [[L::splat(0.0); IN]; 3];
-                for (x, column) in columns.iter_mut().enumerate().filter(|_| o < s.oc) {
-                    let at = c * s.oc + o;
-                    let load = |y: usize| L::load(&taps[3 * y + x][at..]);
-                    *column = T::kernel([load(0), load(1), load(2)]);
-                }
-                for y in 0..IN {
-                    let line = T::kernel([columns[0][y], columns[1][y], columns[2][y]]);
-                    for (x, value) in line.iter().enumerate() {
-                        value.store(&mut out[((y * IN + x) * s.c + c) * width + lane..]);
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// The same convolution over whole tiles: outputs past the last row and column are computed and not stored.
@@ -225,30 +160,27 @@ fn forward<T: Transform<IN, OUT> + Sync + Send, const IN: usize, const OUT: usiz
     let pool = if pooled { 2 } else { 1 };
     let image_len = s.output_len() / (pool * pool);
     let row_len = OUT / pool * (s.ow / pool) * s.oc;
-    let part_len = part_len(s, OUT);
-    let transform = PhantomData::<T>;
-    if s.n >= parts {
-        let images = s.n.div_ceil(parts);
-        let parts = x.chunks(images * s.input_len()).zip(out.chunks_mut(images * image_len));
-        let parts = parts.zip(scratch.chunks_mut(part_len)).map(|((x, out), scratch)| {
-            let tops = 0..tops;
-            Forward { s, pooled, x, packed, clamp, tops, out, image_len, scratch, transform }
+    let (part_len, many) = (part_len(s, OUT), s.n >= parts);
+    let (images, rows) = if many { (s.n.div_ceil(parts), tops) } else { (1, tops.div_ceil(parts)) };
+    // All images at once, or one after the other; a part's are in its share of `out`.
+    let (together, share) = if many { (s.n, images * image_len) } else { (1, rows * row_len) };
+    let groups = x.chunks(together * s.input_len()).zip(out.chunks_mut(together * image_len));
+    for (x, out) in groups {
+        let parts = out.chunks_mut(share).enumerate().zip(scratch.chunks_mut(part_len));
+        parallel::for_each(parts, |((part, out), scratch)| {
+            let (image, top) = if many { (part * images, 0) } else { (0, part * rows) };
+            let x = x[image * s.input_len()..].chunks(s.input_len());
+            for (x, out) in x.zip(out.chunks_mut(image_len)) {
+                let (tops, scratch) = (top..(top + rows).min(tops), &mut *scratch);
+                let transform = PhantomData::<T>;
+                let own = Forward { s, pooled, x, packed, clamp, tops, out, scratch, transform };
+                lanes::dispatch(own);
+            }
         });
-        return parallel::for_each(parts, lanes::dispatch);
-    }
-    // An image's rows are cut alike, the last piece may be shorter.
-    let rows = tops.div_ceil(parts);
-    for (x, out) in x.chunks(s.input_len()).zip(out.chunks_mut(image_len)) {
-        let parts = out.chunks_mut(rows * row_len).enumerate().zip(scratch.chunks_mut(part_len));
-        let parts = parts.map(|((piece, out), scratch)| {
-            let tops = piece * rows..(piece * rows + rows).min(tops);
-            Forward { s, pooled, x, packed, clamp, tops, out, image_len, scratch, transform }
-        });
-        parallel::for_each(parts, lanes::dispatch);
     }
 }
 
-/// The rows of tiles `tops` of each image; `out` begins at the first of them, and the next image's `image_len` further.
+/// The rows of tiles `tops` of an image; `out` begins at the first of them.
 struct Forward<'a, T, const IN: usize, const OUT: usize> {
     s: &'a Window,
     pooled: bool,
@@ -257,7 +189,6 @@ struct Forward<'a, T, const IN: usize, const OUT: usize> {
     clamp: Clamp,
     tops: Range<usize>,
     out: &'a mut [f32],
-    image_len: usize,
     scratch: &'a mut [f32],
     transform: PhantomData<T>,
 }
@@ -271,23 +202,20 @@ impl<T: Transform<IN, OUT>, const IN: usize, const OUT: usize> Kernel for Forwar
         let (sums, scratch) = scratch.split_at_mut(IN * IN * TILES * s.oc);
         let (between, scratch) = scratch.split_at_mut(IN * IN * s.c.max(s.oc));
         let rows = OUT * self.tops.start..OUT * self.tops.end;
+        let band = band(&whole_tiles(s, OUT), self.x, rows, 0, scratch);
         let count = self.tops.len() * columns;
-        for (x, out) in self.x.chunks(s.input_len()).zip(self.out.chunks_mut(self.image_len)) {
-            let band = band(&whole_tiles(s, OUT), x, rows.clone(), 0, scratch);
-            for first in (0..count).step_by(TILES) {
-                let tiles = TILES.min(count - first);
-                for t in 0..tiles {
-                    let (y, x) = ((first + t) / columns, (first + t) % columns);
-                    let from = OUT * (y * band.row + x * s.c);
-                    let to = &mut inputs[t * s.c..];
-                    input::<L, T, IN, OUT>(s, band, from, between, TILES * s.c, to);
-                }
-                multiply::<L>(s, IN * IN, inputs, panels, tiles, sums);
-                for t in 0..tiles {
-                    let at = (OUT * ((first + t) / columns), OUT * ((first + t) % columns));
-                    columns_of_sums::<L, T, IN, OUT>(s, &sums[t * s.oc..], between);
-                    outputs::<L, T, IN, OUT>(s, self.pooled, between, bias, self.clamp, at, out);
-                }
+        for first in (0..count).step_by(TILES) {
+            let tiles = TILES.min(count - first);
+            for t in 0..tiles {
+                let (y, x) = ((first + t) / columns, (first + t) % columns);
+                let from = OUT * (y * band.row + x * s.c);
+                input::<L, T, IN, OUT>(s, band, from, between, TILES * s.c, &mut inputs[t * s.c..]);
+            }
+            multiply::<L>(s, inputs, panels, tiles, sums);
+            for t in 0..tiles {
+                let at = (OUT * ((first + t) / columns), OUT * ((first + t) % columns));
+                columns_of_sums::<L, T, IN, OUT>(s, &sums[t * s.oc..], between);
+                outputs::<L, T, IN, OUT>(s, self.pooled, between, bias, self.clamp, at, self.out);
             }
         }
     }
@@ -366,23 +294,14 @@ fn input<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
     }
 }
 
-/// At every position: sums (tiles, oc) = inputs (tiles, c) x weights (c, oc).
+/// At every position: sums (tiles, oc) = inputs (tiles, c) x weights (c, oc), in the order of the weights.
 #[inline(always)]
-fn multiply<L: Lanes>(
-    s: &Window,
-    positions: usize,
-    inputs: &[f32],
-    panels: &[f32],
-    tiles: usize,
-    sums: &mut [f32],
-) {
-    let size = s.c * V * L::N;
-    let inputs = inputs.chunks_exact(TILES * s.c).enumerate();
-    for ((position, inputs), sums) in inputs.zip(sums.chunks_exact_mut(TILES * s.oc)) {
-        let panels = panels.chunks_exact(positions * size);
-        for (first, panels) in (0..s.oc).step_by(V * L::N).zip(panels) {
-            let panel = &panels[position * size..][..size];
-            let width = (s.oc - first).min(V * L::N);
+fn multiply<L: Lanes>(s: &Window, inputs: &[f32], panels: &[f32], tiles: usize, sums: &mut [f32]) {
+    let mut panels = panels.chunks_exact(s.c * V * L::N);
+    for first in (0..s.oc).step_by(V * L::N) {
+        let width = (s.oc - first).min(V * L::N);
+        let positions = inputs.chunks_exact(TILES * s.c).zip(sums.chunks_exact_mut(TILES * s.oc));
+        for ((inputs, sums), panel) in positions.zip(panels.by_ref()) {
             // Rows past the last tile hold an earlier one's: their sums are not read.
             for t in (0..tiles).step_by(R) {
                 let rows = from_fn(|r| &inputs[(t + r) * s.c..][..s.c]);
