@@ -20,7 +20,7 @@ pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &
     }
 }
 
-/// Transforms and packs kernel (3, 3, c, oc) for [`conv2d_winograd_backward_input`].
+/// Transforms and packs kernel (3, 3, c, oc) for [`conv2d_winograd_backward_input`](super::conv2d_winograd_backward_input).
 pub fn winograd_pack_backward(s: &Window, kernel: &[f32], packed: &mut [f32], scratch: &mut [f32]) {
     let turned = &mut scratch[..kernel.len()];
     let size = s.c * s.oc;
