@@ -182,6 +182,8 @@ pub struct Memory {
     pub indices: usize,
     /// Floats needed during a call only; shared by all layers.
     pub scratch: usize,
+    /// The same for a backward call, where it is more.
+    pub backward_scratch: usize,
 }
 
 /// The buffers behind [`Memory`].

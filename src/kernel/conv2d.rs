@@ -27,16 +27,21 @@ pub use forward::{conv2d_forward, conv2d_max_pool_forward, pack, packed_len};
 
 pub use winograd::{
     conv2d_winograd_backward_input, conv2d_winograd_backward_kernel, conv2d_winograd_forward,
-    conv2d_winograd_max_pool_forward, winograd_applies, winograd_pack, winograd_pack_backward,
-    winograd_packed_backward_len, winograd_packed_len, winograd_scratch_len,
+    conv2d_winograd_max_pool_forward, winograd_applies, winograd_backward_scratch_len,
+    winograd_pack, winograd_pack_backward, winograd_packed_backward_len, winograd_packed_len,
+    winograd_scratch_len,
 };
 
 use super::Window;
 
-/// Floats of scratch that any function here needs for `s`.
+/// Floats of scratch that the direct sums need for `s`, there.
 pub fn scratch_len(s: &Window) -> usize {
+    forward::scratch_len(s)
+}
+
+/// Floats of scratch that they need back.
+pub fn backward_scratch_len(s: &Window) -> usize {
     let needs = [
-        forward::scratch_len(s),
         backward_input::scratch_len(s),
         backward_input_dense::scratch_len(s),
         backward_kernel::scratch_len(s),

@@ -189,7 +189,8 @@ impl Layer for Conv2D {
             return Memory {
                 packed: conv2d::winograd_packed_len(&s),
                 packed_backward: conv2d::winograd_packed_backward_len(&s),
-                scratch: conv2d::winograd_scratch_len(&s).max(conv2d::scratch_len(&s)),
+                scratch: conv2d::winograd_scratch_len(&s),
+                backward_scratch: conv2d::winograd_backward_scratch_len(&s),
                 ..Memory::default()
             };
         }
@@ -202,6 +203,7 @@ impl Layer for Conv2D {
             packed_backward: dense.max(conv2d::packed_backward_len(&s)),
             indices: if self.pooled { shapes.n * shapes.output_len() } else { 0 },
             scratch: conv2d::scratch_len(&s),
+            backward_scratch: conv2d::backward_scratch_len(&s),
             ..Memory::default()
         }
     }
@@ -244,7 +246,7 @@ impl Layer for Conv2D {
         if self.activation != Activation::Linear {
             activation_backward(self.activation, s.oc, None, pass.output, pass.doutput);
         }
-        let dense = self.is_dense(&s, pass.doutput);
+        let dense = !self.winograd && self.is_dense(&s, pass.doutput);
         let (kernel, bias) = pass.parameters.split_at_mut(1);
         let dbias = bias.first_mut().map(|bias| &mut bias.gradient[..]);
         let Parameter { value, gradient, trainable, .. } = &mut kernel[0];

@@ -142,7 +142,7 @@ fn pooled(s: Window) -> Vec<Case> {
     pack(&s, &kernel, Some(&bias), &mut packed);
     let mut packed_backward = vec![0.0; packed_backward_len(&s)];
     pack_backward(&s, &kernel, &mut packed_backward);
-    let mut scratch = vec![0.0; scratch_len(&s)];
+    let mut scratch = vec![0.0; scratch_len(&s).max(backward_scratch_len(&s))];
     let len = s.n * (s.oh / 2) * (s.ow / 2) * s.oc;
     let (mut out, mut indices) = (vec![0.0; len], vec![0; len]);
     let clamp = Clamp::RELU;
@@ -195,7 +195,7 @@ fn full(s: Window) -> Vec<Case> {
     pack(&s, &kernel, Some(&bias), &mut packed);
     let mut packed_backward = vec![0.0; packed_backward_len(&s)];
     pack_backward(&s, &kernel, &mut packed_backward);
-    let mut scratch = vec![0.0; scratch_len(&s)];
+    let mut scratch = vec![0.0; scratch_len(&s).max(backward_scratch_len(&s))];
     let (mut out, mut expected) =
         (vec![0.0; s.n * s.output_len()], vec![0.0; s.n * s.output_len()]);
     conv2d_forward(&s, &x, &packed, Clamp::RELU, &mut out, &mut scratch);
@@ -247,7 +247,7 @@ fn dense_backward(s: &Window, x: &[f32], kernel: &[f32]) -> [Case; 2] {
     let dout = values(s.n * s.output_len());
     let mut packed = vec![0.0; packed_backward_dense_len(&s)];
     pack_backward_dense(&s, kernel, &mut packed);
-    let mut scratch = vec![0.0; scratch_len(&s)];
+    let mut scratch = vec![0.0; scratch_len(&s).max(backward_scratch_len(&s))];
     let (mut dx, mut expected) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     conv2d_backward_input_dense(&s, &dout, &packed, &mut dx, &mut scratch);
     naive::conv2d_backward_input(&s, &dout, kernel, &mut expected);
@@ -311,7 +311,7 @@ fn winograd_backward(s: Window) -> [Case; 2] {
     let mut direct = vec![0.0; packed_backward_len(&s)];
     pack_backward(&s, &kernel, &mut direct);
     let mut packed = vec![0.0; winograd_packed_backward_len(&s)];
-    let len = winograd_scratch_len(&s).max(scratch_len(&s));
+    let len = winograd_backward_scratch_len(&s).max(backward_scratch_len(&s));
     let (mut scratch, mut own_scratch) = (vec![0.0; len], vec![0.0; len]);
     winograd_pack_backward(&s, &kernel, &mut packed, &mut scratch);
     let (mut dx, mut dkernel) = (vec![0.0; x.len()], vec![0.0; kernel.len()]);

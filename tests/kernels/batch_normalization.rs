@@ -85,7 +85,6 @@ proptest! {
     }
 }
 
-/// With constant moments the gradient is the scale; gamma and beta may be absent.
 /// Far from 0, the square of the mean would swallow a variance that is not taken around it.
 #[test]
 fn a_variance_far_from_zero_keeps_its_digits() {
@@ -98,6 +97,7 @@ fn a_variance_far_from_zero_keeps_its_digits() {
     assert_close(&variance, [spread], 1e-4 * spread);
 }
 
+/// With constant moments the gradient is the scale; gamma and beta may be absent.
 #[test]
 fn inference() {
     let case = Case::new(3, 5, 7);

@@ -46,7 +46,7 @@ impl Case {
 
     fn fast(&self) -> Results {
         let s = &self.s;
-        let mut scratch = scratch(scratch_len(s));
+        let (mut scratch, mut back) = (scratch(scratch_len(s)), scratch(backward_scratch_len(s)));
         let packed = written(packed_len(s), |p| pack(s, &self.kernel, self.bias.as_deref(), p));
         let packed_backward =
             written(packed_backward_len(s), |p| pack_backward(s, &self.kernel, p));
@@ -68,14 +68,14 @@ impl Case {
         ];
         let dx = douts.map(|dout| {
             written(self.x.len(), |dx| {
-                conv2d_backward_input(s, dout, &packed_backward, dx, &mut scratch);
+                conv2d_backward_input(s, dout, &packed_backward, dx, &mut back);
             })
         });
         let mut dbias = [vec![f32::NAN; s.oc], vec![f32::NAN; s.oc]];
         let dkernel = [0, 1].map(|i| {
             written(self.kernel.len(), |dkernel| {
                 let dbias = Some(&mut dbias[i][..]);
-                conv2d_backward_kernel(s, &self.x, douts[i], dkernel, dbias, &mut scratch);
+                conv2d_backward_kernel(s, &self.x, douts[i], dkernel, dbias, &mut back);
             })
         });
         Results { out, pooled, indices, dx, dkernel, dbias }
@@ -84,7 +84,7 @@ impl Case {
     /// The dense kernels give the bits of those that leave the zeros out.
     fn check_dense(&self, results: &Results) {
         let s = &self.s;
-        let mut scratch = scratch(scratch_len(s));
+        let mut scratch = scratch(backward_scratch_len(s));
         let mut dbias = vec![f32::NAN; s.oc];
         let dkernel = written(self.kernel.len(), |dkernel| {
             let dbias = Some(&mut dbias[..]);
@@ -255,26 +255,27 @@ struct Winograd {
 
 fn winograd(case: &Case) -> Winograd {
     let s = &case.s;
-    let mut scratch = scratch(winograd_scratch_len(s));
+    let mut there = scratch(winograd_scratch_len(s));
+    let mut back = scratch(winograd_backward_scratch_len(s));
     let packed = written(winograd_packed_len(s), |p| {
         winograd_pack(s, &case.kernel, case.bias.as_deref(), p);
     });
     let out = written(case.dout.len(), |out| {
-        conv2d_winograd_forward(s, &case.x, &packed, case.clamp, out, &mut scratch);
+        conv2d_winograd_forward(s, &case.x, &packed, case.clamp, out, &mut there);
     });
     let pooled = written(case.dpooled.len(), |out| {
-        conv2d_winograd_max_pool_forward(s, &case.x, &packed, case.clamp, out, &mut scratch);
+        conv2d_winograd_max_pool_forward(s, &case.x, &packed, case.clamp, out, &mut there);
     });
     let packed = written(winograd_packed_backward_len(s), |packed| {
-        winograd_pack_backward(s, &case.kernel, packed, &mut scratch);
+        winograd_pack_backward(s, &case.kernel, packed, &mut back);
     });
     let dx = written(case.x.len(), |dx| {
-        conv2d_winograd_backward_input(s, &case.dout, &packed, dx, &mut scratch);
+        conv2d_winograd_backward_input(s, &case.dout, &packed, dx, &mut back);
     });
     let mut dbias = vec![f32::NAN; s.oc];
     let dkernel = written(case.kernel.len(), |dkernel| {
         let dbias = Some(&mut dbias[..]);
-        conv2d_winograd_backward_kernel(s, &case.x, &case.dout, dkernel, dbias, &mut scratch);
+        conv2d_winograd_backward_kernel(s, &case.x, &case.dout, dkernel, dbias, &mut back);
     });
     Winograd { out, pooled, dx, dkernel, dbias }
 }

@@ -86,11 +86,15 @@ fn whole_tiles(s: &Window, side: usize) -> Window {
     Window { oh: s.oh.next_multiple_of(side), ow: s.ow.next_multiple_of(side), ..*s }
 }
 
-/// Floats of scratch, there and back.
+/// Floats of scratch for the way there.
 pub fn winograd_scratch_len(s: &Window) -> usize {
-    let back = backward(s);
-    let parts = parallel::parts() * part_len(s, tile(s)).max(part_len(&back, tile(&back)));
-    parts.max(backward_kernel::scratch_len(s)).max(s.taps() * s.oc)
+    parallel::parts() * part_len(s, tile(s))
+}
+
+/// Floats of scratch for the ways back, and to pack their weights.
+pub fn winograd_backward_scratch_len(s: &Window) -> usize {
+    let input = winograd_scratch_len(&backward(s));
+    input.max(backward_kernel::scratch_len(s)).max(s.taps() * s.oc)
 }
 
 fn part_len(s: &Window, side: usize) -> usize {
@@ -108,10 +112,8 @@ pub fn conv2d_winograd_forward(
     out: &mut [f32],
     scratch: &mut [f32],
 ) {
-    match tile(s) {
-        4 => forward::<Four, 6, 4>(s, false, x, packed, clamp, out, scratch),
-        _ => forward::<Two, 4, 2>(s, false, x, packed, clamp, out, scratch),
-    }
+    let forward = if tile(s) == 4 { forward::<Four, 6, 4> } else { forward::<Two, 4, 2> };
+    forward(s, false, x, packed, clamp, out, scratch);
 }
 
 /// As [`conv2d_max_pool_forward`](super::conv2d_max_pool_forward) without indices, with weights of [`winograd_pack`].
@@ -124,10 +126,8 @@ pub fn conv2d_winograd_max_pool_forward(
     scratch: &mut [f32],
 ) {
     let even = Window { oh: s.oh / 2 * 2, ow: s.ow / 2 * 2, ..*s };
-    match tile(s) {
-        4 => forward::<Four, 6, 4>(&even, true, x, packed, clamp, out, scratch),
-        _ => forward::<Two, 4, 2>(&even, true, x, packed, clamp, out, scratch),
-    }
+    let forward = if tile(s) == 4 { forward::<Four, 6, 4> } else { forward::<Two, 4, 2> };
+    forward(&even, true, x, packed, clamp, out, scratch);
 }
 
 /// As [`conv2d_backward_input`](super::conv2d_backward_input) of a gradient (n, oh, ow, oc), with weights of
@@ -231,35 +231,11 @@ fn load<L: Lanes, const N: usize>(from: &[&[f32]; N], c: usize) -> [L; N] {
     line
 }
 
-/// B' of each line that runs across `from`, to `to`.
-///
-/// Here and below every slice is of one length, so that one comparison guards all loads and stores of a round.
+/// Writes a line's vectors to `c` of `N` slices.
 #[inline(always)]
-fn input_lines<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
-    len: usize,
-    from: [&[f32]; IN],
-    mut to: [&mut [f32]; IN],
-) {
-    for c in (0..len).step_by(L::N) {
-        let line = T::input(load::<L, IN>(&from, c));
-        for (value, to) in line.iter().zip(&mut to) {
-            value.store(&mut to[c..]);
-        }
-    }
-}
-
-/// A' of each line that runs across `from`, to `to`.
-#[inline(always)]
-fn output_lines<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
-    len: usize,
-    from: [&[f32]; IN],
-    mut to: [&mut [f32]; OUT],
-) {
-    for o in (0..len).step_by(L::N) {
-        let line = T::output(load::<L, IN>(&from, o));
-        for (value, to) in line.iter().zip(&mut to) {
-            value.store(&mut to[o..]);
-        }
+fn store<L: Lanes, const N: usize>(line: [L; N], to: &mut [&mut [f32]; N], c: usize) {
+    for (value, to) in line.iter().zip(to) {
+        value.store(&mut to[c..]);
     }
 }
 
@@ -273,6 +249,8 @@ fn next<'a, const N: usize>(
 }
 
 /// B' d B of the tile at `from` in the band, all channels: position p goes to `out[p stride ..]`.
+///
+/// Here and below the slices of a loop are of one length, so that one comparison guards all loads and stores of a round.
 #[inline(always)]
 fn input<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
     s: &Window,
@@ -285,12 +263,18 @@ fn input<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: usize>(
     let mut columns = between.chunks_exact_mut(s.c);
     for x in 0..IN {
         let pixels = from_fn(|y| &band.values[from + y * band.row + x * s.c..][..s.c]);
-        input_lines::<L, T, IN, OUT>(s.c, pixels, next(&mut columns, s.c));
+        let mut column = next(&mut columns, s.c);
+        for c in (0..s.c).step_by(L::N) {
+            store(T::input(load::<L, IN>(&pixels, c)), &mut column, c);
+        }
     }
     let mut out = out.chunks_mut(stride);
     for y in 0..IN {
         let row = from_fn(|x| &between[(x * IN + y) * s.c..][..s.c]);
-        input_lines::<L, T, IN, OUT>(s.c, row, next(&mut out, s.c));
+        let mut out = next(&mut out, s.c);
+        for c in (0..s.c).step_by(L::N) {
+            store(T::input(load::<L, IN>(&row, c)), &mut out, c);
+        }
     }
 }
 
@@ -325,7 +309,10 @@ fn columns_of_sums<L: Lanes, T: Transform<IN, OUT>, const IN: usize, const OUT: 
     let mut columns = between.chunks_exact_mut(s.oc);
     for x in 0..IN {
         let column = from_fn(|y| &sums[(y * IN + x) * TILES * s.oc..][..s.oc]);
-        output_lines::<L, T, IN, OUT>(s.oc, column, next(&mut columns, s.oc));
+        let mut out = next(&mut columns, s.oc);
+        for o in (0..s.oc).step_by(L::N) {
+            store(T::output(load::<L, IN>(&column, o)), &mut out, o);
+        }
     }
 }
 

@@ -64,6 +64,9 @@ impl Sketch {
             let layer = faster.unwrap_or(draft.layer);
             let memory = layer.memory(&own);
             scratch = scratch.max(memory.scratch);
+            if training {
+                scratch = scratch.max(memory.backward_scratch);
+            }
             operations.push(Operation {
                 node: draft.node,
                 shapes: own,

@@ -13,7 +13,7 @@
 use std::array::from_fn;
 
 use super::transform::{gradient, taps};
-use super::{Four, input, load, next, whole_tiles};
+use super::{Four, input, load, next, store, whole_tiles};
 use crate::kernel::band::{self, Band, band};
 use crate::kernel::conv2d::backward_bias;
 use crate::kernel::gemm::{R, V};
@@ -133,22 +133,17 @@ fn transform_gradient<L: Lanes>(
     let mut columns = between.chunks_exact_mut(s.oc);
     for x in 0..OUT {
         let pixels = from_fn(|y| &band.values[from + y * band.row + x * s.oc..][..s.oc]);
-        gradient_lines::<L>(s.oc, pixels, next(&mut columns, s.oc));
+        let mut column = next(&mut columns, s.oc);
+        for o in (0..s.oc).step_by(L::N) {
+            store(gradient(load::<L, OUT>(&pixels, o)), &mut column, o);
+        }
     }
     let mut out = out.chunks_mut(stride);
     for y in 0..IN {
         let row = from_fn(|x| &between[(x * IN + y) * s.oc..][..s.oc]);
-        gradient_lines::<L>(s.oc, row, next(&mut out, s.oc));
-    }
-}
-
-/// G of each line that runs across `from`, to `to`.
-#[inline(always)]
-fn gradient_lines<L: Lanes>(len: usize, from: [&[f32]; OUT], mut to: [&mut [f32]; IN]) {
-    for o in (0..len).step_by(L::N) {
-        let line = gradient(load::<L, OUT>(&from, o));
-        for (value, to) in line.iter().zip(&mut to) {
-            value.store(&mut to[o..]);
+        let mut out = next(&mut out, s.oc);
+        for o in (0..s.oc).step_by(L::N) {
+            store(gradient(load::<L, OUT>(&row, o)), &mut out, o);
         }
     }
 }
