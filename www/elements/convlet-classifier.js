@@ -45,6 +45,8 @@ export class ConvletClassifier extends ConvletElement {
   #looking = new AbortController()
   /** Stands for the loop that hands on frames; any other that still waits for its frame ends. */
   #following = {}
+  /** The picture chosen last: an earlier one may take longer to be read. */
+  #taking = {}
   /** Lets a picture that the visitor chose go. @type {(() => void) | undefined} */
   #revoke
   #still = make('img', 'still')
@@ -193,9 +195,11 @@ export class ConvletClassifier extends ConvletElement {
    * @param {File} file
    */
   async #take(file) {
+    const taking = (this.#taking = {})
     const url = URL.createObjectURL(file)
     try {
       await readable(url, file)
+      if (taking !== this.#taking) return URL.revokeObjectURL(url)
     } catch (thrown) {
       // What is shown stays, with its answer.
       URL.revokeObjectURL(url)

@@ -178,14 +178,14 @@ export class ConvletTraining extends ConvletElement {
     const [first, second] = this.labels
     const of = (/** @type {string} */ label) => this.examples.filter((example) => example.label === label)
     const drawn = this.labels.filter((label) => !this.#own.has(label))
-    const words = {
-      0: 'They are yours, and stay in this tab.',
-      1: `Each ${drawn[0]} was drawn a moment ago in this tab; the others are yours, and stay in it.`,
-      2: 'They were drawn a moment ago in this tab, and are no photographs: what is learned from them holds for drawings like these.',
-    }
+    const words = [
+      'They are yours, and stay in this tab.',
+      `Each ${drawn[0]} was drawn a moment ago in this tab; the others are yours, and stay in it.`,
+      'They were drawn a moment ago in this tab, and are no photographs: what is learned from them holds for drawings like these.',
+    ]
     this.#about.textContent =
       `${whole(of(first).length)} × ${first} and ${whole(of(second).length)} × ${second}. ` +
-      words[/** @type {keyof typeof words} */ (drawn.length)]
+      words[drawn.length]
     this.#sheet.ariaLabel = `Some of the pictures: ${this.labels.join(' and ')}`
     const shown = Array.from({ length: 16 }, (_, place) => [of(first)[place], of(second)[place]]).flat().filter(Boolean)
     this.#sheet.replaceChildren(...shown.map(({ picture }) => thumb(picture)))
@@ -342,7 +342,7 @@ export class ConvletTraining extends ConvletElement {
 
   #closeInside() {
     this.#inspector = undefined
-    this.#inside.replaceChildren(.../** @type {Node[]} */ ([this.#inside.firstElementChild, this.#nothingYet]))
+    this.#inside.lastElementChild?.replaceWith(this.#nothingYet)
   }
 
   /** @param {unknown} thrown */

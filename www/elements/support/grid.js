@@ -146,11 +146,11 @@ export class Grid {
   /** Colours each cell by its value: warm above zero, cool below. */
   tint() {
     const cells = this.#cells.flat()
-    const values = cells.map((cell) => parse(cell instanceof HTMLInputElement ? cell.value : (cell.textContent ?? '')) || 0)
+    const texts = cells.map((cell) => (cell instanceof HTMLInputElement ? cell.value : (cell.textContent ?? '')))
+    const values = texts.map((text) => parse(text) || 0)
     const largest = Math.max(...values.map(Math.abs), 1e-9)
     for (const [place, cell] of cells.entries()) {
-      const text = cell instanceof HTMLInputElement ? cell.value : (cell.textContent ?? '')
-      cell.classList.toggle('long', text.length > 4)
+      cell.classList.toggle('long', texts[place].length > 4)
       const share = Math.round((Math.abs(values[place]) / largest) * 42)
       cell.style.setProperty('--tint', `color-mix(in srgb, var(${values[place] < 0 ? '--cool' : '--accent'}) ${share}%, var(--paper))`)
     }
