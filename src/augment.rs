@@ -7,6 +7,8 @@ use std::f32::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::colour::{brightness, contrast, saturation};
+use crate::kernel::warp::warp;
 use crate::rng::Rng;
 
 /// What may be done to a picture. [`Augment::default`] does nothing.
@@ -155,21 +157,10 @@ impl Transform {
         to: [usize; 2],
         out: &mut [f32],
     ) {
-        let ([h, w, c], [oh, ow]) = (from, to);
-        debug_assert_eq!(image.len(), h * w * c);
-        debug_assert_eq!(out.len(), oh * ow * c);
+        let [h, w, c] = from;
         let (column, row) = self.source(h, w);
-        // The centre of an output pixel in the source's pixels; the pixel itself where the sizes are equal.
-        let place =
-            |at: usize, to: usize, from: usize| (at as f32 + 0.5) * (from as f32 / to as f32) - 0.5;
-        for (y, out) in out.chunks_exact_mut(ow * c).enumerate() {
-            let y = place(if self.vertical_flip { oh - 1 - y } else { y }, oh, h);
-            for (x, out) in out.chunks_exact_mut(c).enumerate() {
-                let x = place(if self.horizontal_flip { ow - 1 - x } else { x }, ow, w);
-                let at = |[dx, dy, start]: [f32; 3]| dx * x + dy * y + start;
-                sample(image, from, at(row), at(column), out);
-            }
-        }
+        let flip = [self.vertical_flip, self.horizontal_flip];
+        warp(image, from, [row, column], flip, to, out);
         self.colour(c, white, out);
         self.blank(to, c, out);
     }
@@ -177,21 +168,13 @@ impl Transform {
     /// Brightness, contrast and saturation, one after the other.
     fn colour(&self, c: usize, white: f32, out: &mut [f32]) {
         if self.brightness != 1.0 {
-            out.iter_mut().for_each(|value| *value = (*value * self.brightness).clamp(0.0, white));
+            brightness(self.brightness, white, out);
         }
         if self.contrast != 1.0 {
-            let mean = out.iter().sum::<f32>() / out.len() as f32;
-            out.iter_mut().for_each(|value| {
-                *value = (mean + (*value - mean) * self.contrast).clamp(0.0, white);
-            });
+            contrast(self.contrast, white, out);
         }
         if self.saturation != 1.0 {
-            for pixel in out.chunks_exact_mut(c) {
-                let grey = pixel.iter().sum::<f32>() / c as f32;
-                pixel.iter_mut().for_each(|value| {
-                    *value = (grey + (*value - grey) * self.saturation).clamp(0.0, white);
-                });
-            }
+            saturation(self.saturation, c, white, out);
         }
     }
 
@@ -229,24 +212,5 @@ impl Transform {
             [dx, dy, centre + shift - dx * centre_x - dy * centre_y]
         };
         (carry([cos, -sin], centre_x), carry([sin, cos], centre_y))
-    }
-}
-
-/// The value of `image` at a place between its pixels, edges extended.
-fn sample(image: &[f32], [h, w, c]: [usize; 3], row: f32, column: f32, out: &mut [f32]) {
-    let between = |at: f32, len: usize| {
-        let at = at.clamp(0.0, (len - 1) as f32);
-        let low = at as usize;
-        (low, (low + 1).min(len - 1), at - low as f32)
-    };
-    let (top, bottom, down) = between(row, h);
-    let (left, right, across) = between(column, w);
-    let pixel = |y: usize, x: usize| &image[(y * w + x) * c..][..c];
-    let (top_left, top_right) = (pixel(top, left), pixel(top, right));
-    let (bottom_left, bottom_right) = (pixel(bottom, left), pixel(bottom, right));
-    for (i, out) in out.iter_mut().enumerate() {
-        let upper = top_left[i] + across * (top_right[i] - top_left[i]);
-        let lower = bottom_left[i] + across * (bottom_right[i] - bottom_left[i]);
-        *out = upper + down * (lower - upper);
     }
 }

@@ -111,6 +111,7 @@ pub trait Layer: Any + Send + Sync {
     fn forward(&self, pass: Forward);
 
     /// Computes the gradients of inputs and weights from that of the output.
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward);
 }
 

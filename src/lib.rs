@@ -51,8 +51,11 @@
 //! ```
 
 #![deny(missing_docs, unsafe_code)]
+// What the way back shares with the way there is used by halves without it.
+#![cfg_attr(not(feature = "train"), allow(unused_imports, dead_code))]
 
 pub mod architecture;
+#[cfg(feature = "train")]
 pub mod augment;
 pub mod classifier;
 pub mod confidence;
@@ -60,17 +63,23 @@ pub mod error;
 pub mod file;
 pub mod image;
 mod json;
-pub mod kernel;
 pub mod layer;
+#[cfg(feature = "train")]
 pub mod loss;
+#[cfg(feature = "train")]
 pub mod metric;
 pub mod model;
+#[cfg(feature = "train")]
 pub mod optimizer;
 pub mod rng;
+#[cfg(feature = "train")]
 pub mod train;
+#[cfg(feature = "train")]
 pub mod transfer;
 #[cfg(all(feature = "wasm", target_family = "wasm"))]
 pub mod wasm;
+
+pub use convlet_kernel as kernel;
 
 /// The README's Rust is compiled as a test.
 #[cfg(doctest)]

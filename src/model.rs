@@ -18,11 +18,14 @@ use crate::kernel::activation::Activation;
 use crate::layer::{self, ActivationLayer, Layer, Parameter};
 use crate::rng::Rng;
 
+#[cfg(feature = "train")]
 mod arithmetic;
+#[cfg(feature = "train")]
 mod heat_map;
 mod plan;
 mod summary;
 
+#[cfg(feature = "train")]
 pub use arithmetic::{Arithmetic, Rule, Term};
 use plan::Plan;
 pub use summary::LayerSummary;
@@ -371,6 +374,7 @@ impl Model {
     }
 
     /// From the logits' gradient back through all layers to the weights' gradients: the mirror of [`Self::forward`].
+    #[cfg(feature = "train")]
     pub fn backward(&mut self, n: usize) {
         if let Some(plan) = plan_mut(&mut self.plans, n, Mode::Training) {
             plan.backward(n, &mut self.parameters);

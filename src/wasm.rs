@@ -10,11 +10,16 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result, bail};
 
+#[cfg(feature = "train")]
 mod inspector;
 mod network;
+#[cfg(feature = "train")]
 mod trainer;
+#[cfg(feature = "train")]
+mod training;
 
 pub use network::Network;
+#[cfg(feature = "train")]
 pub use trainer::Trainer;
 
 /// What JavaScript catches.

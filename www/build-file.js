@@ -52,9 +52,9 @@ const withInserts = (script) =>
     JSON.stringify(inserts[Number(place)]).slice(1, -1).replaceAll(/['`$]/g, (quote) => `\\x${quote.charCodeAt(0).toString(16)}`),
   )
 
-/** The worker as one classic script: from a file, browsers start no other. */
+/** The whole engine's worker as one classic script: from a file, browsers start no other. */
 async function workerScript() {
-  const bundle = await rolldown({ input: join(root, 'client/worker.js') })
+  const bundle = await rolldown({ input: join(root, 'client/whole-worker.js') })
   const { output } = await bundle.generate({ format: 'iife', codeSplitting: false, minify: true })
   await bundle.close()
   return output[0].code
@@ -73,15 +73,18 @@ const insides = (worker) => ({
     if (!id.startsWith(root) || id.includes('node_modules')) return
     if (id.endsWith('client/port.js')) {
       const blob = `URL.createObjectURL(new Blob([${insert(worker)}], { type: 'text/javascript' }))`
-      code = swap(code, "new URL('./worker.js', import.meta.url)", () => blob)
+      code = swap(code, "new URL('./whole-worker.js', import.meta.url)", () => blob)
+      code = swap(code, /^.*'\.\/worker\.js'.*\n/m, () => '')
       code = swap(code, "new Worker(address, { type: 'module', ", () => 'new Worker(address, { ')
     }
     // One network is enough to carry.
     if (id.endsWith('page/models.js')) code = swap(code, /(MODELS = \[\n {2}\{[^]*?\n {2}\},)[^]*?\n\]/, (_, first) => `${first}\n]`)
-    // The front page runs the strict build alone.
-    if (id.endsWith('client/build.js')) code = swap(code, /new URL\('[^']*relaxed[^']*', import\.meta\.url\)/, () => 'undefined')
-    return code.replaceAll(/new URL\('([^']+\.(?:wasm|safetensors))', import\.meta\.url\)/g, (_, path) => `new URL(${insert(dataAddress(join(dirname(id), path)))})`,
-    )
+    // One build of the whole engine serves all, as if the page had set it.
+    if (id.endsWith('client/build.js')) {
+      code = swap(code, /new URL\('[^']*\.wasm', import\.meta\.url\)/g, () => 'undefined')
+      code = swap(code, 'whole: {} }', () => `whole: { strict: new URL(${insert(dataAddress(join(root, 'pkg/convlet_bg.wasm')))}) } }`)
+    }
+    return code.replaceAll(/new URL\('([^']+\.safetensors)', import\.meta\.url\)/g, (_, path) => `new URL(${insert(dataAddress(join(dirname(id), path)))})`)
   },
   // What is inside needs no fetching ahead, and the other pages are not there.
   transformIndexHtml: {

@@ -30,9 +30,11 @@ async function bundle(entries, options) {
 function types() {
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.package.json'], { stdio: 'inherit' })
   mkdirSync(`${out}/types/pkg`)
-  // Explicit resource management would ask more of a consumer's `lib` than it needs.
-  const engine = readFileSync('pkg/convlet.d.ts', 'utf8').replace(/^ *\[Symbol\.dispose\].*\n/gm, '')
-  writeFileSync(`${out}/types/pkg/convlet.d.ts`, engine)
+  for (const name of ['convlet.d.ts', 'classifier.d.ts']) {
+    // Explicit resource management would ask more of a consumer's `lib` than it needs.
+    const engine = readFileSync(`pkg/${name}`, 'utf8').replace(/^ *\[Symbol\.dispose\].*\n/gm, '')
+    writeFileSync(`${out}/types/pkg/${name}`, engine)
+  }
 }
 
 function description() {
@@ -54,16 +56,16 @@ function description() {
     jsdelivr: './client/convlet.js',
     unpkg: './client/convlet.js',
     // Elements define themselves when they are imported.
-    sideEffects: ['./elements/*.js', './client/worker.js'],
+    sideEffects: ['./elements/*.js', './client/worker.js', './client/whole-worker.js'],
   }
 }
 
 rmSync(out, { recursive: true, force: true })
 await bundle(modules)
 // A worker of one file can be copied anywhere, by a bundler that takes it for a plain asset too.
-await bundle(['client/worker'], { codeSplitting: false })
+for (const worker of ['client/worker', 'client/whole-worker']) await bundle([worker], { codeSplitting: false })
 types()
 mkdirSync(`${out}/pkg`)
-for (const wasm of ['pkg/convlet_bg.wasm', 'pkg/convlet_relaxed_bg.wasm']) copyFileSync(wasm, `${out}/${wasm}`)
+for (const file of readdirSync('pkg').filter((file) => file.endsWith('.wasm'))) copyFileSync(`pkg/${file}`, `${out}/pkg/${file}`)
 for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(`../${file}`, `${out}/${file}`)
 writeFileSync(`${out}/package.json`, `${JSON.stringify(description(), undefined, 2)}\n`)

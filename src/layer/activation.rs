@@ -100,6 +100,7 @@ impl Layer for ActivationLayer {
         activation_forward(self.activation, classes, pass.output);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let x = self.activation.needs_input().then(|| pass.inputs.get(0));
         let classes = pass.shapes.output.last().copied().unwrap_or(1);

@@ -38,6 +38,7 @@ impl Layer for Add {
         }
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         for dinput in pass.dinputs.iter_mut().skip(1).filter(|dinput| !dinput.is_empty()) {
             dinput[..pass.doutput.len()].copy_from_slice(pass.doutput);

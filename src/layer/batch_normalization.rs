@@ -169,6 +169,7 @@ impl Layer for BatchNormalization {
         batch_normalization_forward(p, x, pass.output);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let dx = pass.dinputs.first_mut().filter(|dx| !dx.is_empty());
         if self.is_frozen(pass.parameters) {

@@ -61,6 +61,7 @@ impl Layer for Concatenate {
         }
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let all = pass.shapes.output.last().copied().unwrap_or(1);
         let mut first = 0;

@@ -240,6 +240,7 @@ impl Layer for Conv2D {
         }
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let s = self.window(pass.shapes, pass.n);
         // The maximum of a window is where the activation's derivative is taken, so the pooled output serves as well.

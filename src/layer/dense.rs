@@ -122,6 +122,7 @@ impl Layer for Dense {
         dense_forward(&s, pass.inputs.get(0), kernel, bias, clamp, pass.output, pass.scratch);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let s = self.shape(pass.shapes, pass.n);
         if self.activation != Activation::Linear {

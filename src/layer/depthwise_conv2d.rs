@@ -141,6 +141,7 @@ impl Layer for DepthwiseConv2D {
         depthwise_conv2d_forward(&s, x, kernel, bias, clamp, pass.output, pass.scratch);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let s = self.window(pass.shapes, pass.n);
         if self.activation != Activation::Linear {

@@ -73,6 +73,7 @@ impl Layer for Dropout {
         }
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let scale = self.scale();
         for (dx, kept) in pass.doutput.iter_mut().zip(&pass.state.indices) {

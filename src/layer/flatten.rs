@@ -31,5 +31,6 @@ impl Layer for Flatten {
 
     fn forward(&self, _pass: Forward) {}
 
+    #[cfg(feature = "train")]
     fn backward(&self, _pass: Backward) {}
 }

@@ -54,6 +54,7 @@ impl Layer for GlobalAveragePooling2D {
         global_average_pool_forward(pass.n, places, c, pass.inputs.get(0), pass.output);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let (places, c) = sizes(pass.shapes);
         if let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) {

@@ -108,6 +108,7 @@ impl Layer for MaxPooling2D {
         max_pool_forward(&s, pass.inputs.get(0), pass.output, indices);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let s = self.window(pass.shapes, pass.n);
         if let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) {

@@ -49,6 +49,7 @@ impl Layer for Rescaling {
         pass.output.iter_mut().for_each(|x| *x = *x * self.scale + self.offset);
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         pass.doutput.iter_mut().for_each(|dx| *dx *= self.scale);
     }

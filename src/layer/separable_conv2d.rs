@@ -92,6 +92,7 @@ impl Layer for SeparableConv2D {
         unreachable!("lowered into its two convolutions");
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, _pass: Backward) {
         unreachable!("lowered into its two convolutions");
     }

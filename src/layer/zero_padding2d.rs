@@ -81,6 +81,7 @@ impl Layer for ZeroPadding2D {
         });
     }
 
+    #[cfg(feature = "train")]
     fn backward(&self, pass: Backward) {
         let row = pass.shapes.inputs[0][1] * pass.shapes.inputs[0][2];
         if let Some(dx) = pass.dinputs.first_mut().filter(|dx| !dx.is_empty()) {

@@ -267,6 +267,7 @@ impl Plan {
         }
     }
 
+    #[cfg(feature = "train")]
     pub fn backward(&mut self, n: usize, parameters: &mut [Parameter]) {
         for operation in self.operations.iter_mut().rev() {
             let Operation { layer, shapes, parameters: own, state, backward, .. } = operation;

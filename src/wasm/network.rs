@@ -1,35 +1,22 @@
-//! A network that classifies, and trains on tensors.
+//! A network that classifies.
 
-use ndarray::{ArrayView2, ArrayView4};
+use ndarray::ArrayView4;
 use serde::Serialize;
-use serde_json::Map;
 use wasm_bindgen::prelude::*;
 
 use super::{Pixels, Thrown, ragged, to_js};
-use crate::architecture::Architecture;
 use crate::classifier::Classifier;
 use crate::error::Result;
-use crate::image::Input;
-use crate::model::Model;
+#[cfg(feature = "train")]
 use crate::optimizer::Optimizer;
-use crate::train::train_on_batch;
 
-/// Keras's learning rate for Adam.
-const LEARNING_RATE: f32 = 0.001;
-
-/// A network with its labels and its preprocessing, which classifies and trains.
+/// A network with its labels and its preprocessing.
 #[wasm_bindgen]
 pub struct Network {
     pub(super) classifier: Classifier,
-    optimizer: Optimizer,
+    #[cfg(feature = "train")]
+    pub(super) optimizer: Optimizer,
     rgba: Pixels,
-}
-
-/// The figures of a training step.
-#[derive(Serialize)]
-struct Logs {
-    loss: f32,
-    accuracy: f32,
 }
 
 #[wasm_bindgen]
@@ -41,14 +28,13 @@ impl Network {
         Ok(Self::new(classifier))
     }
 
-    /// Builds a network from Keras's JSON with weights drawn from `seed`. Its labels are the outputs' numbers.
-    #[wasm_bindgen(js_name = fromArchitecture)]
-    pub fn from_architecture(json: &str, seed: u32) -> Thrown<Network> {
-        Ok(Self::new(built(json, seed)?))
-    }
-
     pub(super) fn new(classifier: Classifier) -> Self {
-        Self { classifier, optimizer: Optimizer::adam(LEARNING_RATE), rgba: Pixels::default() }
+        Self {
+            classifier,
+            #[cfg(feature = "train")]
+            optimizer: Optimizer::adam(super::training::LEARNING_RATE),
+            rgba: Pixels::default(),
+        }
     }
 
     /// The classes' names, in the order of the probabilities.
@@ -99,35 +85,6 @@ impl Network {
         Ok(outputs.into_raw_vec_and_offset().0)
     }
 
-    /// One step of Adam on images (n, H, W, C) and targets (n, outputs); the loss and accuracy before it.
-    #[wasm_bindgen(
-        js_name = trainOnBatch,
-        unchecked_return_type = "{ loss: number, accuracy: number }"
-    )]
-    pub fn train_on_batch(&mut self, x: &[f32], y: &[f32]) -> Thrown<JsValue> {
-        let outputs = self.classifier.model.output_len();
-        let n = y.len() / outputs;
-        let x = self.images("trainOnBatch", x, n)?;
-        let Ok(y) = ArrayView2::from_shape((n, outputs), y) else {
-            return Err(ragged("trainOnBatch", "targets", outputs, y.len()).into());
-        };
-        let (loss, correct) =
-            train_on_batch(&mut self.classifier.model, &mut self.optimizer, x, y)?;
-        to_js(&Logs { loss, accuracy: correct as f32 / n as f32 })
-    }
-
-    /// How far a training step goes.
-    #[wasm_bindgen(getter, js_name = learningRate)]
-    pub fn learning_rate(&self) -> f32 {
-        self.optimizer.learning_rate
-    }
-
-    /// Sets how far the next steps go.
-    #[wasm_bindgen(setter, js_name = learningRate)]
-    pub fn set_learning_rate(&mut self, rate: f32) {
-        self.optimizer.learning_rate = rate;
-    }
-
     /// Where in wasm memory the RGBA bytes of a picture go, row by row. Holds until the next call into wasm.
     pub fn pixels(&mut self, width: usize, height: usize) -> Thrown<*const u8> {
         self.rgba.room(width, height)
@@ -149,11 +106,6 @@ impl Network {
     pub fn seen(&self) -> Vec<f32> {
         self.classifier.seen().to_vec()
     }
-
-    /// The model file, with the weights as they are now.
-    pub fn save(&self) -> Thrown<Vec<u8>> {
-        Ok(self.classifier.to_file().to_bytes()?)
-    }
 }
 
 impl Network {
@@ -168,13 +120,4 @@ impl Network {
         ArrayView4::from_shape((n, h, w, c), values)
             .map_err(|_| ragged(operation, "images", h * w * c, values.len()))
     }
-}
-
-/// A network of its own, before any training: classes are named by their numbers.
-fn built(json: &str, seed: u32) -> Result<Classifier> {
-    let model = Model::new(Architecture::from_json(json)?, u64::from(seed))?;
-    let [height, width, channels] = model.input_shape();
-    let labels = (0..model.output_len().max(2)).map(|class| class.to_string()).collect();
-    let input = Input { channels, ..Input::rgb(height, width) };
-    Classifier::new(model, labels, input, Map::new())
 }

@@ -16,7 +16,7 @@ const features = "-Ctarget-feature=+simd128" + (relaxed ? ",+relaxed-simd" : "")
 const options = { cwd: root, stdio: ["ignore", "inherit", "inherit"] };
 execFileSync(
   "cargo",
-  ["build", "--quiet", "--release", "--target=wasm32-unknown-unknown", "--no-default-features", "--features=wasm"]
+  ["build", "--quiet", "--release", "--target=wasm32-unknown-unknown", "--no-default-features", "--features=wasm,train"]
     .concat("--example=wasm-bench", `--target-dir=${target}`),
   { ...options, env: { ...process.env, RUSTFLAGS: features } },
 );

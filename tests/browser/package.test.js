@@ -20,10 +20,10 @@ before(async () => {
 
 after(() => consumer?.remove())
 
-test('the package holds scripts, types, both builds and the licences, and no more', () => {
+test('the package holds scripts, types, all builds and the licences, and no more', () => {
   const paths = consumer.packed.files.map(({ path }) => path)
   for (const path of paths)
-    assert.match(path, /^(client|elements)\/[\w-]+\.js$|^types\/.*\.d\.ts$|^pkg\/convlet(_relaxed)?_bg\.wasm$|^(package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/)
+    assert.match(path, /^(client|elements)\/[\w-]+\.js$|^types\/.*\.d\.ts$|^pkg\/(classifier|convlet)(_relaxed)?_bg\.wasm$|^(package\.json|README\.md|CHANGELOG\.md|LICENSE-\w+)$/)
   const described = JSON.parse(readFileSync(join(consumer.installed, 'package.json'), 'utf8'))
   for (const [name, target] of Object.entries(described.exports)) {
     if (typeof target === 'string' || name.includes('*')) continue
@@ -83,7 +83,7 @@ test('types: right use passes, wrong use does not', async () => {
     import { Camera, Classifier, ConvletError, setWasm } from 'convlet'
     import { Classifier as Alone } from 'convlet/classifier'
     import { ConvletClassifier } from 'convlet/elements/convlet-classifier.js'
-    setWasm({ strict: 'https://host/convlet_bg.wasm' })
+    setWasm({ strict: 'https://host/convlet_bg.wasm', classifier: { strict: 'https://host/classifier_bg.wasm' } })
     const classifier: Alone = await Classifier.load('model.safetensors', { deterministic: true })
     const [{ label, confidence }] = await classifier.classify(new ImageData(1, 1), { topK: 1 })
     export const words: [string, number] = [label, confidence]

@@ -12,10 +12,9 @@ async function measure() {
   const machine = { ...(await (await fetch('machine.json')).json()), browser: navigator.userAgent }
   const result = { machine, ...(await runBench(tell)) }
   await measureStart(result.engines, tell)
-  result.wasm = {
-    strict: await gzipLength('../../www/pkg/convlet_bg.wasm'),
-    relaxed: await gzipLength('../../www/pkg/convlet_relaxed_bg.wasm'),
-  }
+  result.wasm = {}
+  for (const file of ['classifier', 'classifier_relaxed', 'convlet', 'convlet_relaxed'])
+    result.wasm[file] = await gzipLength(`../../www/pkg/${file}_bg.wasm`)
   return result
 }
 

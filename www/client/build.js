@@ -2,8 +2,12 @@
  * The two builds of the engine. The strict one gives the same bits on every machine; the relaxed one may fuse a
  * multiplication with the addition that follows, which is faster and as exact, but differs in the last digits.
  *
+ * There is the whole engine, and the part of it that classifies, half as large: who only classifies fetches no more.
+ *
  * @typedef {'strict' | 'relaxed'} Build
+ * @typedef {'classifier' | 'whole'} Part
  * @typedef {string | URL | BufferSource | WebAssembly.Module} WasmSource an address, the file's bytes, or compiled already
+ * @typedef {Partial<Record<Build, WasmSource>>} Builds
  */
 import { ConvletError, messageOf } from './errors.js'
 import { within } from './within.js'
@@ -34,7 +38,7 @@ const SIMD = Uint8Array.of(
  * @returns {Build}
  */
 export function chooseBuild(deterministic) {
-  const relaxed = sources.relaxed || !sources.strict
+  const relaxed = sources.whole.relaxed || !sources.whole.strict
   return relaxed && !deterministic && validates(RELAXED_MADD) ? 'relaxed' : 'strict'
 }
 
@@ -50,45 +54,66 @@ function lackOf() {
     : 'the engine cannot run: this browser’s WebAssembly has no vectors (simd128); those since Chromium 91, Firefox 89 and Safari 16.4 have'
 }
 
-/** What the page has set in place of the files beside this one. @type {Partial<Record<Build, WasmSource>>} */
-const sources = {}
+/**
+ * The part of the engine to run: no more than is needed, and the whole where only that has been set.
+ *
+ * @param {Build} build
+ * @param {boolean} whole whether all of it is needed
+ * @returns {Part}
+ */
+export function choosePart(build, whole) {
+  const beside = !sources.whole.strict && !sources.whole.relaxed
+  return !whole && (beside || sources.classifier[build]) ? 'classifier' : 'whole'
+}
 
-/** The engine's code, compiled once a page however many workers it goes through. @type {Map<Build, Promise<WebAssembly.Module>>} */
+/** What the page has set in place of the files beside this one. @type {Record<Part, Builds>} */
+const sources = { classifier: {}, whole: {} }
+
+/** The engine's code, compiled once a page however many workers it goes through. @type {Map<string, Promise<WebAssembly.Module>>} */
 const compiled = new Map()
 
 /**
  * Says where the engine's code is, for whoever keeps it apart from the scripts; to be called before the first model is
- * loaded. Where only the strict build is set, it serves all.
+ * loaded. Where only the strict build is set, it serves all; so does the whole engine without its part.
  *
- * @param {Partial<Record<Build, WasmSource>>} wasm
+ * @param {Builds & { classifier?: Builds }} wasm `classifier`: the part that classifies
  */
-export function setWasm({ strict, relaxed }) {
+export function setWasm({ strict, relaxed, classifier = {} }) {
   if (compiled.size > 0) throw new ConvletError('argument', 'setWasm: the engine has been started already')
-  Object.assign(sources, { strict, relaxed })
+  Object.assign(sources, { classifier, whole: { strict, relaxed } })
 }
 
 /**
  * @param {Build} build
+ * @param {Part} part
  */
-export function compileEngine(build) {
+export function compileEngine(build, part) {
   const lack = lackOf()
   if (lack) return Promise.reject(new ConvletError('engine', lack))
-  let compiling = compiled.get(build)
+  const name = `${build} ${part}`
+  let compiling = compiled.get(name)
   if (!compiling) {
     const slow = () => new Error(`it did not come within ${PATIENCE / 1000} seconds`)
-    compiling = within(PATIENCE, compile(sources[build] ?? wasmAddress(build)), slow).catch((thrown) => {
-      compiled.delete(build)
+    compiling = within(PATIENCE, compile(sources[part][build] ?? wasmAddress(build, part)), slow).catch((thrown) => {
+      compiled.delete(name)
       throw new ConvletError('engine', `the engine cannot be loaded: ${messageOf(thrown)}`, { cause: thrown })
     })
-    compiled.set(build, compiling)
+    compiled.set(name, compiling)
   }
   return compiling
 }
 
 /**
+ * Bundlers find files by addresses spelled out.
+ *
  * @param {Build} build
+ * @param {Part} part
  */
-function wasmAddress(build) {
+function wasmAddress(build, part) {
+  if (part === 'classifier')
+    return build === 'relaxed'
+      ? new URL('../pkg/classifier_relaxed_bg.wasm', import.meta.url)
+      : new URL('../pkg/classifier_bg.wasm', import.meta.url)
   return build === 'relaxed'
     ? new URL('../pkg/convlet_relaxed_bg.wasm', import.meta.url)
     : new URL('../pkg/convlet_bg.wasm', import.meta.url)

@@ -49,12 +49,13 @@ export class Classifier {
    * Loads a model file: by address, or one that is already here.
    *
    * @param {string | URL | Blob | Uint8Array<ArrayBuffer>} source
-   * @param {ReadOptions & { deterministic?: boolean }} [options] `deterministic`: the same bits on every machine, at
-   *   some cost of speed
+   * @param {ReadOptions & { deterministic?: boolean, inspect?: boolean }} [options] `deterministic`: the same bits on
+   *   every machine, at some cost of speed; `inspect`: it will be looked into, so that the whole engine is fetched at once
+   *   and not first the part that only classifies
    */
-  static async load(source, { deterministic, ...options } = {}) {
+  static async load(source, { deterministic, inspect, ...options } = {}) {
     const engine = Engine.for({ deterministic })
-    engine.warmUp()
+    engine.warmUp({ whole: inspect })
     const { name, bytes } = await read(source, options)
     if (options.integrity) await checkIntegrity(bytes, options.integrity, name)
     const { handle, description } = await engine.open(bytes, name, { signal: options.signal })

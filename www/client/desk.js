@@ -3,14 +3,33 @@ import { Service } from './service.js'
 
 /** @import { ConvletError } from './errors.js' */
 /** @import { Failure, Operation, Reply, Request } from './port.js' */
+/** @import { Glue } from './service.js' */
 /** @import { Tutor } from './tutor.js' */
 
 /** Where requests become calls of the service, and what it throws becomes a reply: in a worker, or on a page without. */
 export class Desk {
+  #engine
+  #tutorOf
   /** @type {Service | undefined} */
   #service
-  /** The operations of training, which who only classifies never loads. @type {Tutor | undefined} */
+  /** @type {Tutor | undefined} */
   #tutor
+
+  /**
+   * @param {Glue} engine
+   * @param {(service: Service) => Tutor} [tutorOf] where it is the whole engine
+   */
+  constructor(engine, tutorOf) {
+    this.#engine = engine
+    this.#tutorOf = tutorOf
+  }
+
+  /** Answers whoever has started this worker. */
+  serve() {
+    addEventListener('message', async (/** @type {MessageEvent<Request>} */ { data: request }) => {
+      postMessage(await this.answer(request))
+    })
+  }
 
   /**
    * @param {Request} request
@@ -18,7 +37,7 @@ export class Desk {
    */
   async answer({ id, operation, argument }) {
     try {
-      if (operation === 'start') this.#service = await Service.start(/** @type {WebAssembly.Module} */ (argument))
+      if (operation === 'start') this.#service = await Service.start(this.#engine, /** @type {WebAssembly.Module} */ (argument))
       const service = /** @type {Service} */ (this.#service)
       const result = operation === 'start' ? undefined : await this.#perform(service, operation, argument)
       return { id, result, memory: service.memory }
@@ -32,10 +51,10 @@ export class Desk {
    * @param {Operation} operation
    * @param {any} argument
    */
-  async #perform(service, operation, argument) {
+  #perform(service, operation, argument) {
     if (operation in service) return service[/** @type {'open'} */ (operation)](argument)
-    this.#tutor ??= new (await import('./tutor.js')).Tutor(service)
-    return this.#tutor[/** @type {'advance'} */ (operation)](argument)
+    this.#tutor ??= this.#tutorOf?.(service)
+    return /** @type {Tutor} */ (this.#tutor)[/** @type {'advance'} */ (operation)](argument)
   }
 }
 

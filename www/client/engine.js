@@ -1,7 +1,7 @@
-import { chooseBuild } from './build.js'
+import { chooseBuild, choosePart } from './build.js'
 import { openPort, TrapError } from './port.js'
 
-/** @import { Build } from './build.js' */
+/** @import { Build, Part } from './build.js' */
 /** @import { Operation, Operations, Port } from './port.js' */
 
 /**
@@ -22,13 +22,17 @@ import { openPort, TrapError } from './port.js'
  * @property {number} [memory] bytes of wasm memory that it may take
  */
 
+/** What the part of the engine that classifies can do; anything else takes the whole. @type {Operation[]} */
+const CLASSIFYING = ['open', 'classify', 'close']
+
 /** Wasm memory never shrinks, and one huge picture leaves hundreds of megabytes behind: past this, a fresh worker. */
 const MEMORY_LIMIT = 256 * 2 ** 20
 
 /**
  * One engine serves everything on a page (a second one what asks for the strict build). It hands requests to its worker one at a time, so that a queued one can be
  * withdrawn, and outlives the worker: a trap poisons a wasm instance, so what is open is kept on this side
- * (model files, examples, checkpoints) and opened again in the worker that follows.
+ * (model files, examples, checkpoints) and opened again in the worker that follows. So it is when more is asked than the
+ * part of the engine can do that is there: the whole takes its place.
  */
 export class Engine {
   /** The engines of this page. @type {Map<Build, Engine>} */
@@ -36,6 +40,8 @@ export class Engine {
 
   /** What its workers run. @type {Build} */
   #build
+  /** How much of it the worker has, or the last one had. @type {Part} */
+  #part = 'classifier'
   /** What waits for its turn. @type {Job[]} */
   #queue = []
   /** Whether `#work` is under way. */
@@ -70,9 +76,13 @@ export class Engine {
     return engine
   }
 
-  /** Starts the worker ahead of the first request. Failures show up in the request that needs it. */
-  warmUp() {
-    this.#ready().catch(() => {})
+  /**
+   * Starts the worker ahead of the first request. Failures show up in the request that needs it.
+   *
+   * @param {{ whole?: boolean }} [options] `whole`: with all of the engine, for more than classifying
+   */
+  warmUp({ whole = false } = {}) {
+    if (!this.#port) this.#ready(whole).catch(() => {})
   }
 
   /** A handle that nothing else has. */
@@ -171,7 +181,7 @@ export class Engine {
     /** @type {Port | undefined} */
     let port
     try {
-      port = await this.#ready()
+      port = await this.#ready(!CLASSIFYING.includes(job.operation))
       job.resolve(await port.request(job.operation, job.argument, job.transfer))
       if (port.memory > this.#memoryLimit) this.#replace(port)
     } catch (thrown) {
@@ -188,17 +198,34 @@ export class Engine {
     return limit
   }
 
-  /** The worker, started if there is none. A start that failed is tried anew by the next request. */
-  #ready() {
-    this.#port ??= this.#start().catch((thrown) => {
-      this.#port = undefined
-      throw thrown
-    })
-    return this.#port
+  /**
+   * The worker, started if there is none, or none that can do all that is needed. A start that failed is tried anew by the
+   * next request; the worker that was to be replaced stays until it succeeds.
+   *
+   * @param {boolean} whole
+   */
+  #ready(whole) {
+    const [before, partBefore] = [this.#port, this.#part]
+    const part = choosePart(this.#build, whole || partBefore === 'whole')
+    if (before && part === partBefore) return before
+    this.#part = part
+    return (this.#port = this.#start(part).then(
+      (port) => {
+        this.#part = port.part
+        before?.then((replaced) => replaced.terminate(), () => {})
+        return port
+      },
+      (thrown) => {
+        this.#port = before
+        this.#part = partBefore
+        throw thrown
+      },
+    ))
   }
 
-  async #start() {
-    const port = await openPort(this.#build)
+  /** @param {Part} part */
+  async #start(part) {
+    const port = await openPort(this.#build, part)
     try {
       for (const { replay } of this.#kept.values())
         for (const [operation, argument] of replay()) await port.request(operation, argument)

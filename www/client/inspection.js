@@ -1,4 +1,4 @@
-/** What the service does for an inspector; loaded in the worker when the first one asks. */
+/** What the tutor does for an inspector. */
 
 /** @import { Network, Trainer } from '../pkg/convlet.js' */
 

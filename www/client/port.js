@@ -2,13 +2,13 @@ import { compileEngine } from './build.js'
 import { ConvletError } from './errors.js'
 import { within } from './within.js'
 
-/** @import { Build } from './build.js' */
+/** @import { Build, Part } from './build.js' */
 /** @import { ErrorCode } from './errors.js' */
 /** @import { Service } from './service.js' */
 /** @import { Tutor } from './tutor.js' */
 
 /**
- * @typedef {Pick<Service, 'open' | 'classify' | 'inspect' | 'close'> & Omit<Tutor, 'constructor'>} Operations
+ * @typedef {Pick<Service, 'open' | 'classify' | 'close'> & Omit<Tutor, 'constructor'>} Operations
  * @typedef {keyof Operations} Operation
  * @typedef {{ id: number, operation: Operation | 'start', argument: unknown }} Request
  * @typedef {{ code: ErrorCode, message: string, trapped: boolean }} Failure
@@ -23,6 +23,7 @@ const PATIENCE = 60_000
  *
  * @typedef {object} Port
  * @property {(operation: Operation | 'start', argument: unknown, transfer?: Transferable[]) => Promise<any>} request
+ * @property {Part} part of the engine that is there
  * @property {number} memory bytes of wasm memory that `terminate` gives back, as of the last request
  * @property {() => void} terminate ends the engine at once; requests that still wait are rejected
  */
@@ -32,15 +33,16 @@ const PATIENCE = 60_000
  * this page that imports it; and where a policy or a sandbox forbids workers, the engine runs on this thread.
  *
  * @param {Build} build
+ * @param {Part} part
  * @returns {Promise<Port>}
  */
-export async function openPort(build) {
-  for (const address of workerAddresses()) {
+export async function openPort(build, part) {
+  for (const address of workerAddresses(part)) {
     /** @type {WorkerPort | undefined} */
     let port
     try {
-      port = new WorkerPort(address)
-      const started = port.request('start', await compileEngine(build))
+      port = new WorkerPort(address, part)
+      const started = port.request('start', await compileEngine(build, part))
       await within(PATIENCE, started, () => new TrapError('the engine did not start'))
       return port
     } catch (thrown) {
@@ -55,17 +57,25 @@ export async function openPort(build) {
   return LocalPort.open()
 }
 
-/** What may be tried as a worker's script, the best first. */
-function* workerAddresses() {
+/**
+ * What may be tried as a worker's script, the best first.
+ *
+ * @param {Part} part
+ */
+function* workerAddresses(part) {
   if (!('Worker' in globalThis)) return
-  const address = workerAddress()
+  const address = workerAddress(part)
   yield address
   const script = `import ${JSON.stringify(address)}`
   yield URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
 }
 
-/** Where the worker's script is. Bundlers find workers by this very spelling, so the name stands in for the global one. */
-function workerAddress() {
+/**
+ * Where the worker's script is. Bundlers find workers by this very spelling, so the name stands in for the global one.
+ *
+ * @param {Part} part
+ */
+function workerAddress(part) {
   class Worker {
     /**
      * @param {URL} url
@@ -75,7 +85,8 @@ function workerAddress() {
       this.address = String(url)
     }
   }
-  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }).address
+  if (part === 'classifier') return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }).address
+  return new Worker(new URL('./whole-worker.js', import.meta.url), { type: 'module' }).address
 }
 
 /** An error after which the engine behind the port cannot be trusted and has to be replaced. */
@@ -105,8 +116,10 @@ class WorkerPort {
 
   /**
    * @param {string} address
+   * @param {Part} part
    */
-  constructor(address) {
+  constructor(address, part) {
+    this.part = part
     this.#worker = new Worker(address, { type: 'module', name: 'convlet' })
     this.#worker.addEventListener('message', ({ data }) => this.#settle(data))
     this.#worker.addEventListener('error', (event) => {

@@ -1,8 +1,19 @@
-import init, { Network } from '../pkg/convlet.js'
 import { ConvletError } from './errors.js'
 import { copyPixels, secrecy } from './pixels.js'
 
+/** @import { Network } from '../pkg/classifier.js' */
 /** @import { Picture } from './pixels.js' */
+
+/**
+ * What a service needs of the script that speaks to the engine, of the whole or of its part.
+ *
+ * @typedef {object} Glue
+ * @property {(source: { module_or_path: WebAssembly.Module }) => Promise<{ memory: WebAssembly.Memory }>} default
+ * @property {{ fromBytes(bytes: Uint8Array, name: string): Reader }} Network
+ *
+ * @typedef {'labels' | 'input' | 'countParams' | 'summary' | 'layers' | 'training'} Described
+ * @typedef {Pick<Network, Described | 'pixels' | 'classifyPixels' | 'noneOfThese' | 'seen' | 'free'>} Reader a network that classifies
+ */
 
 /**
  * What a model file says of itself.
@@ -31,23 +42,28 @@ const PROBE = 1024
 
 /** The operations of the engine over one wasm instance: all that a worker, or a page without one, can be asked to do. */
 export class Service {
-  /** The networks in wasm memory, by the handle the engine gave them. @type {Map<number, Network>} */
+  /** The networks in wasm memory, by the handle the engine gave them. @type {Map<number, Reader>} */
   #networks = new Map()
+  #engine
   /** Wasm's memory: a view of it dies when it grows, so each use takes a fresh one. @type {WebAssembly.Memory} */
   #memory
 
   /**
+   * @param {Glue} engine
    * @param {WebAssembly.Memory} memory
    */
-  constructor(memory) {
+  constructor(engine, memory) {
+    this.#engine = engine
     this.#memory = memory
   }
 
   /**
+   * @param {Glue} engine
    * @param {WebAssembly.Module} module
    */
-  static async start(module) {
-    return new Service((await init({ module_or_path: module })).memory)
+  static async start(engine, module) {
+    const { memory } = await engine.default({ module_or_path: module })
+    return new Service(engine, memory)
   }
 
   /** Bytes of wasm memory; it never shrinks. */
@@ -87,7 +103,7 @@ export class Service {
    * @returns {Description}
    */
   open({ handle, bytes, name }) {
-    const network = Network.fromBytes(bytes, name)
+    const network = this.#engine.Network.fromBytes(bytes, name)
     this.close({ handle })
     this.#networks.set(handle, network)
     return {
@@ -105,7 +121,7 @@ export class Service {
    * @returns {Classification}
    */
   classify({ handle, picture }) {
-    const network = this.#network(handle, 'classify')
+    const network = this.network(handle, 'classify')
     const { width, height } = picture
     const began = performance.now()
     this.bringIn(network, picture)
@@ -121,20 +137,10 @@ export class Service {
   }
 
   /**
-   * Answers an inspector; what that takes is loaded with the first question.
-   *
-   * @param {{ handle: number, [argument: string]: any }} request
-   */
-  async inspect({ handle, ...request }) {
-    const { inspect } = await import('./inspection.js')
-    return inspect(this.#network(handle, 'inspect'), /** @type {any} */ (request))
-  }
-
-  /**
    * @param {number} handle
    * @param {string} operation
    */
-  #network(handle, operation) {
+  network(handle, operation) {
     const network = this.#networks.get(handle)
     if (!network) throw new ConvletError('argument', `${operation}: the classifier was disposed of`)
     return network

@@ -106,7 +106,7 @@ export class Trainer {
   /** @param {TrainerOptions} options */
   static async create({ base, labels, depth = 'head', options = {}, deterministic, signal }) {
     const engine = Engine.for({ deterministic })
-    engine.warmUp()
+    engine.warmUp({ whole: true })
     const { validationSplit = VALIDATION_SPLIT } = options
     const opening = { handle: engine.newHandle(), labels: [...labels], validationSplit, ...(await opened(base, signal)) }
     const facts = await engine.call('openTrainer', opening, { signal }).catch((thrown) => {

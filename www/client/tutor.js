@@ -1,8 +1,9 @@
-/** The operations of training, over the service's wasm instance. */
+/** What takes the whole engine, over the service's wasm instance: training and explaining. */
 import { Network, Trainer } from '../pkg/convlet.js'
 import { ConvletError } from './errors.js'
+import { inspect, Snapshots } from './inspection.js'
 
-/** @import { Request, Snapshots } from './inspection.js' */
+/** @import { Request } from './inspection.js' */
 /** @import { Picture } from './pixels.js' */
 /** @import { Classification, Service } from './service.js' */
 
@@ -152,12 +153,20 @@ export class Tutor {
   }
 
   /**
-   * Answers an inspector of the network in training; what that takes is loaded with the first question.
+   * Answers an inspector of a network that is opened.
    *
    * @param {Request & { handle: number }} request
    */
-  async look({ handle, ...request }) {
-    const { Snapshots } = await import('./inspection.js')
+  inspect({ handle, ...request }) {
+    return inspect(/** @type {Network} */ (this.#service.network(handle, 'inspect')), request)
+  }
+
+  /**
+   * Answers an inspector of the network in training.
+   *
+   * @param {Request & { handle: number }} request
+   */
+  look({ handle, ...request }) {
     const trainer = this.#trainer(handle)
     let snapshots = this.#snapshots.get(handle)
     if (!snapshots) this.#snapshots.set(handle, (snapshots = new Snapshots()))

@@ -1,10 +1,5 @@
-/** The worker: a message port in front of the service that owns the wasm. */
+/** The worker of who only classifies: a message port in front of the service that owns the wasm. */
+import * as engine from '../pkg/classifier.js'
 import { Desk } from './desk.js'
 
-/** @import { Request } from './port.js' */
-
-const desk = new Desk()
-
-addEventListener('message', async (/** @type {MessageEvent<Request>} */ { data: request }) => {
-  postMessage(await desk.answer(request))
-})
+new Desk(engine).serve()

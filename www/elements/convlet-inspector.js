@@ -146,7 +146,7 @@ export class ConvletInspector extends ConvletElement {
     this.#state.tell('Loading the network')
     try {
       const integrity = this.getAttribute('integrity') ?? undefined
-      const classifier = await sharedModel(this.getAttribute('src') ?? '', { integrity, signal })
+      const classifier = await sharedModel(this.getAttribute('src') ?? '', { integrity, inspect: true, signal })
       const address = this.getAttribute('picture')
       if (!address) return this.#state.tell('No picture is shown yet.')
       const picture = Object.assign(new Image(), { crossOrigin: 'anonymous', src: address })

@@ -14,8 +14,8 @@
 
 use std::ops::Range;
 
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{OutputGradient, Window, parallel};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{OutputGradient, Window, parallel};
 
 /// Floats in the packed weights of the backward pass.
 pub fn packed_backward_len(s: &Window) -> usize {

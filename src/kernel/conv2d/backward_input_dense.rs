@@ -11,10 +11,10 @@
 use std::ops::Range;
 
 use super::forward::tile;
-use crate::kernel::band::{self, band, band_rows};
-use crate::kernel::gemm::{R, Tile, V};
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{Window, parallel};
+use crate::band::{self, band, band_rows};
+use crate::gemm::{R, Tile, V};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{Window, parallel};
 
 /// A phase along one axis: the taps `k` = `first`, `first + stride`, ... reach the inputs `start`, `start + stride`, ...
 #[derive(Clone, Copy)]

@@ -12,10 +12,10 @@
 
 use std::ops::Range;
 
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{OutputGradient, Window, parallel};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{OutputGradient, Window, parallel};
 
-use crate::kernel::band::{self, Band, band, band_rows};
+use crate::band::{self, Band, band, band_rows};
 
 /// Floats of one row of taps of one output channel, whole vectors.
 fn padded_run(s: &Window) -> usize {

@@ -15,10 +15,10 @@
 use std::ops::Range;
 
 use super::backward_bias;
-use crate::kernel::band::{self, band};
-use crate::kernel::gemm::{R, Tile, V};
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{Window, parallel};
+use crate::band::{self, band};
+use crate::gemm::{R, Tile, V};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{Window, parallel};
 
 /// Floats of a band, about (bench `conv2d_backward_kernel_dense`).
 const BAND: usize = 8192;

@@ -13,11 +13,11 @@
 
 use std::ops::Range;
 
-use crate::kernel::gemm::{R, Tile, V, accumulate, start, store};
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{Clamp, Window, parallel};
+use crate::gemm::{R, Tile, V, accumulate, start, store};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{Clamp, Window, parallel};
 
-use crate::kernel::band::{self, Band, band, band_rows};
+use crate::band::{self, Band, band, band_rows};
 
 /// Floats in the packed weights of the forward pass.
 pub fn packed_len(s: &Window) -> usize {

@@ -19,10 +19,10 @@ use std::array::from_fn;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use crate::kernel::band::{self, Band, band};
-use crate::kernel::gemm::{R, V, accumulate};
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{Clamp, Window, parallel};
+use crate::band::{self, Band, band};
+use crate::gemm::{R, V, accumulate};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{Clamp, Window, parallel};
 
 mod backward_kernel;
 mod pack;

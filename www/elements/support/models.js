@@ -21,13 +21,13 @@ const models = new Map()
  * The model behind `src`, loaded once however many ask for it, and disposed of when the last one's `signal` aborts.
  *
  * @param {string} src
- * @param {{ integrity?: string, signal: AbortSignal, onProgress?: (progress: Progress) => void }} options
+ * @param {{ integrity?: string, inspect?: boolean, signal: AbortSignal, onProgress?: (progress: Progress) => void }} options
  * @returns {Promise<Classifier>}
  */
-export async function sharedModel(src, { integrity = '', signal, onProgress }) {
+export async function sharedModel(src, { integrity = '', inspect, signal, onProgress }) {
   const url = new URL(src, document.baseURI).href
   const key = `${integrity} ${url}`
-  const model = models.get(key) ?? load(key, url, integrity)
+  const model = models.get(key) ?? load(key, url, { integrity, inspect })
   model.users++
   if (onProgress) {
     model.listeners.add(onProgress)
@@ -45,9 +45,9 @@ export async function sharedModel(src, { integrity = '', signal, onProgress }) {
 /**
  * @param {string} key
  * @param {string} url
- * @param {string} integrity
+ * @param {{ integrity: string, inspect?: boolean }} options
  */
-function load(key, url, integrity) {
+function load(key, url, { integrity, inspect }) {
   const controller = new AbortController()
   /** @type {Shared} */
   const model = {
@@ -57,6 +57,7 @@ function load(key, url, integrity) {
     users: 0,
     loading: Classifier.load(url, {
       integrity: integrity || undefined,
+      inspect,
       signal: controller.signal,
       onProgress: (progress) => {
         model.last = progress

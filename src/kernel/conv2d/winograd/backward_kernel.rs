@@ -14,11 +14,11 @@ use std::array::from_fn;
 
 use super::transform::{gradient, taps};
 use super::{Four, input, load, next, store, whole_tiles};
-use crate::kernel::band::{self, Band, band};
-use crate::kernel::conv2d::backward_bias;
-use crate::kernel::gemm::{R, V};
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{Window, parallel};
+use crate::band::{self, Band, band};
+use crate::conv2d::backward_bias;
+use crate::gemm::{R, V};
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{Window, parallel};
 
 /// Tiles that are transformed at a time, about (bench `winograd backward_kernel`).
 const TILES: usize = 32;
@@ -55,7 +55,7 @@ pub fn scratch_len(s: &Window) -> usize {
     IN * IN * s.c * s.oc + images(s) * image_len(s)
 }
 
-/// As [`conv2d_backward_kernel`](crate::kernel::conv2d::conv2d_backward_kernel) of a gradient (n, oh, ow, oc).
+/// As [`conv2d_backward_kernel`](crate::conv2d::conv2d_backward_kernel) of a gradient (n, oh, ow, oc).
 pub fn conv2d_winograd_backward_kernel(
     s: &Window,
     x: &[f32],

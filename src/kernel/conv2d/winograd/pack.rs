@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use super::{Four, Transform, Two, backward, padded_outputs, tile};
-use crate::kernel::gemm::V;
-use crate::kernel::lanes::{self, Kernel, Lanes};
-use crate::kernel::{Window, parallel};
+use crate::gemm::V;
+use crate::lanes::{self, Kernel, Lanes};
+use crate::{Window, parallel};
 
 /// Transforms and packs kernel (3, 3, c, oc) and bias (oc; zero when absent).
 pub fn winograd_pack(s: &Window, kernel: &[f32], bias: Option<&[f32]>, packed: &mut [f32]) {

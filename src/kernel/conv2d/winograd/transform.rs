@@ -1,6 +1,6 @@
 //! Winograd's transforms of a line of values; a tile's are those of its columns and then of its rows.
 
-use crate::kernel::lanes::Lanes;
+use crate::lanes::Lanes;
 
 /// F(OUT, 3), `OUT` outputs from `IN = OUT + 2` inputs, by the matrices of Lavin and Gray 2016 (arXiv:1509.09308).
 pub trait Transform<const IN: usize, const OUT: usize> {

@@ -2,7 +2,7 @@
 //!
 //! A kernel is named `<op>_forward`, `<op>_backward_<what>`; its textbook twin in [`naive`] has the same name and is
 //! the specification: same arguments, same order of additions, so that the strict build gives the very same bits.
-//! Vectors run across outputs and never across a sum; threads (the `cli` feature) split outputs and never a sum
+//! Vectors run across outputs and never across a sum; threads (the `threads` feature) split outputs and never a sum
 //! ([`parallel`]). Which instruction set runs is chosen in [`lanes`].
 //!
 //! Layouts are Keras's: tensors NHWC, kernels (KH, KW, C, OC). Dimensions carry the same letters everywhere:
@@ -11,10 +11,12 @@
 
 // `|part| dispatch(part)`: with the bare function, what LLVM makes of it runs a third slower in Node 20.
 #![allow(clippy::redundant_closure)]
+#![deny(missing_docs, unsafe_code)]
 
 pub mod activation;
 mod band;
 pub mod batch_normalization;
+pub mod colour;
 pub mod conv2d;
 pub mod dense;
 pub mod depthwise_conv2d;
@@ -24,6 +26,8 @@ pub mod lanes;
 pub mod naive;
 pub mod parallel;
 pub mod pool;
+pub mod resize;
+pub mod warp;
 
 use std::ops::Range;
 

@@ -1,0 +1,76 @@
+//! Training a [`Network`] on tensors, a step a call.
+
+use ndarray::ArrayView2;
+use serde::Serialize;
+use serde_json::Map;
+use wasm_bindgen::prelude::*;
+
+use super::{Network, Thrown, ragged, to_js};
+use crate::architecture::Architecture;
+use crate::classifier::Classifier;
+use crate::error::Result;
+use crate::image::Input;
+use crate::model::Model;
+use crate::train::train_on_batch;
+
+/// Keras's learning rate for Adam.
+pub(super) const LEARNING_RATE: f32 = 0.001;
+
+/// The figures of a training step.
+#[derive(Serialize)]
+struct Logs {
+    loss: f32,
+    accuracy: f32,
+}
+
+#[wasm_bindgen]
+impl Network {
+    /// Builds a network from Keras's JSON with weights drawn from `seed`. Its labels are the outputs' numbers.
+    #[wasm_bindgen(js_name = fromArchitecture)]
+    pub fn from_architecture(json: &str, seed: u32) -> Thrown<Network> {
+        Ok(Self::new(built(json, seed)?))
+    }
+
+    /// One step of Adam on images (n, H, W, C) and targets (n, outputs); the loss and accuracy before it.
+    #[wasm_bindgen(
+        js_name = trainOnBatch,
+        unchecked_return_type = "{ loss: number, accuracy: number }"
+    )]
+    pub fn train_on_batch(&mut self, x: &[f32], y: &[f32]) -> Thrown<JsValue> {
+        let outputs = self.classifier.model.output_len();
+        let n = y.len() / outputs;
+        let x = self.images("trainOnBatch", x, n)?;
+        let Ok(y) = ArrayView2::from_shape((n, outputs), y) else {
+            return Err(ragged("trainOnBatch", "targets", outputs, y.len()).into());
+        };
+        let (loss, correct) =
+            train_on_batch(&mut self.classifier.model, &mut self.optimizer, x, y)?;
+        to_js(&Logs { loss, accuracy: correct as f32 / n as f32 })
+    }
+
+    /// How far a training step goes.
+    #[wasm_bindgen(getter, js_name = learningRate)]
+    pub fn learning_rate(&self) -> f32 {
+        self.optimizer.learning_rate
+    }
+
+    /// Sets how far the next steps go.
+    #[wasm_bindgen(setter, js_name = learningRate)]
+    pub fn set_learning_rate(&mut self, rate: f32) {
+        self.optimizer.learning_rate = rate;
+    }
+
+    /// The model file, with the weights as they are now.
+    pub fn save(&self) -> Thrown<Vec<u8>> {
+        Ok(self.classifier.to_file().to_bytes()?)
+    }
+}
+
+/// A network of its own, before any training: classes are named by their numbers.
+fn built(json: &str, seed: u32) -> Result<Classifier> {
+    let model = Model::new(Architecture::from_json(json)?, u64::from(seed))?;
+    let [height, width, channels] = model.input_shape();
+    let labels = (0..model.output_len().max(2)).map(|class| class.to_string()).collect();
+    let input = Input { channels, ..Input::rgb(height, width) };
+    Classifier::new(model, labels, input, Map::new())
+}
