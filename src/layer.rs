@@ -99,6 +99,12 @@ pub trait Layer: Any + Send + Sync {
         Memory::default()
     }
 
+    /// What it keeps beside that where `backward` follows.
+    #[cfg(feature = "train")]
+    fn backward_memory(&self, _shapes: &Shapes) -> BackwardMemory {
+        BackwardMemory::default()
+    }
+
     /// Which buffers `forward` and `backward` share or need.
     fn traits(&self) -> Traits {
         Traits::default()
@@ -175,28 +181,33 @@ fn product(shape: &[usize]) -> usize {
 pub struct Memory {
     /// Weights as the forward kernel reads them.
     pub packed: usize,
+    /// Floats needed during a call only; shared by all layers.
+    pub scratch: usize,
+}
+
+/// How much a layer keeps for the way back, in elements: the mirror of [`Memory`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackwardMemory {
     /// Weights as the backward kernel reads them.
-    pub packed_backward: usize,
+    pub packed: usize,
     /// Floats that a training forward leaves for backward.
     pub saved: usize,
     /// Bytes that a training forward leaves for backward.
     pub indices: usize,
-    /// Floats needed during a call only; shared by all layers.
+    /// Floats needed during a call, where that is more than [`Memory::scratch`].
     pub scratch: usize,
-    /// The same for a backward call, where it is more.
-    pub backward_scratch: usize,
 }
 
-/// The buffers behind [`Memory`].
+/// The buffers behind [`Memory`] and [`BackwardMemory`].
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// See [`Memory::packed`].
     pub packed: Vec<f32>,
-    /// See [`Memory::packed_backward`].
+    /// See [`BackwardMemory::packed`].
     pub packed_backward: Vec<f32>,
-    /// See [`Memory::saved`].
+    /// See [`BackwardMemory::saved`].
     pub saved: Vec<f32>,
-    /// See [`Memory::indices`].
+    /// See [`BackwardMemory::indices`].
     pub indices: Vec<u8>,
 }
 
@@ -255,6 +266,13 @@ pub struct Forward<'a> {
     pub scratch: &'a mut [f32],
     /// For this layer and this step only.
     pub rng: Rng,
+}
+
+impl Forward<'_> {
+    /// Whether backward will follow; never in a build without it.
+    fn trains(&self) -> bool {
+        cfg!(feature = "train") && self.training
+    }
 }
 
 /// What [`Layer::backward`] works on: the mirror of [`Forward`].

@@ -52,6 +52,13 @@ pub enum Mode {
     Inspection,
 }
 
+impl Mode {
+    /// Whether the way back may follow; never in a build without it.
+    fn trains(self) -> bool {
+        cfg!(feature = "train") && self == Self::Training
+    }
+}
+
 /// A network: layers and weights.
 ///
 /// ```
@@ -320,7 +327,7 @@ impl Model {
     /// `mode` is training. Here and below, nothing for more samples than [`Self::input_mut`] made room for.
     pub fn forward(&mut self, n: usize, mode: Mode) -> &[f32] {
         let Some(plan) = plan_mut(&mut self.plans, n, mode) else { return &[] };
-        self.step += u64::from(mode == Mode::Training);
+        self.step += u64::from(mode.trains());
         plan.forward(n, &mut self.parameters, &self.rng.fork(self.step))
     }
 

@@ -5,7 +5,9 @@
 //! `Error` with a `code` ([`ErrorKind::code`](crate::error::ErrorKind::code)).
 
 use js_sys::{Error as JsError, Reflect};
+#[cfg(feature = "train")]
 use serde::Serialize;
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, ErrorKind, Result, bail};
@@ -14,9 +16,9 @@ use crate::error::{Error, ErrorKind, Result, bail};
 mod inspector;
 mod network;
 #[cfg(feature = "train")]
-mod trainer;
+mod tensors;
 #[cfg(feature = "train")]
-mod training;
+mod trainer;
 
 pub use network::Network;
 #[cfg(feature = "train")]
@@ -77,6 +79,12 @@ fn ragged(operation: &str, what: &str, len: usize, got: usize) -> Error {
     )
 }
 
+/// JSON as JavaScript has it. By way of its text, as what writes that is here anyway.
+fn parsed(value: impl Into<Value>) -> Thrown<JsValue> {
+    js_sys::JSON::parse(&value.into().to_string())
+}
+
+#[cfg(feature = "train")]
 fn to_js(value: &impl Serialize) -> Thrown<JsValue> {
     Ok(serde_wasm_bindgen::to_value(value)?)
 }

@@ -124,7 +124,7 @@ impl<'a> Node<'a> {
 fn keras_tensors<'a>(argument: &'a Value, tensors: &mut Vec<&'a Value>) {
     match argument {
         Value::Object(object) => {
-            match argument.pointer("/config/keras_history") {
+            match object.get("config").and_then(|config| config.get("keras_history")) {
                 Some(history) => tensors.push(history),
                 None => object.values().for_each(|value| keras_tensors(value, tensors)),
             };

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::config::{Config, Initializer};
-use super::{Backward, Forward, Layer, Memory, Parameter, Shapes, Traits, WeightSpec};
+use super::{Backward, BackwardMemory, Forward, Layer, Parameter, Shapes, Traits, WeightSpec};
 use crate::error::{Result, bail, shown};
 use crate::json::object;
 use crate::kernel::batch_normalization::{
@@ -139,10 +139,11 @@ impl Layer for BatchNormalization {
         specs
     }
 
-    fn memory(&self, shapes: &Shapes) -> Memory {
+    #[cfg(feature = "train")]
+    fn backward_memory(&self, shapes: &Shapes) -> BackwardMemory {
         let channels = shapes.output.last().copied().unwrap_or(1);
         // The batch's mean and variance; while frozen or without gamma and beta, two gradients that nobody asked for.
-        Memory { saved: 2 * channels, scratch: 2 * channels, ..Memory::default() }
+        BackwardMemory { saved: 2 * channels, scratch: 2 * channels, ..BackwardMemory::default() }
     }
 
     fn traits(&self) -> Traits {
@@ -151,7 +152,7 @@ impl Layer for BatchNormalization {
 
     fn forward(&self, pass: Forward) {
         let x = pass.inputs.get(0);
-        if !pass.training || self.is_frozen(pass.parameters) {
+        if !pass.trains() || self.is_frozen(pass.parameters) {
             let p = self.normalization(pass.parameters, None);
             return batch_normalization_forward(p, x, pass.output);
         }

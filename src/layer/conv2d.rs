@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::config::*;
 use super::{
-    Backward, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State, Traits, WeightSpec,
-    fuse_activation, kernel_and_bias, split_activation,
+    Backward, BackwardMemory, Forward, Layer, MaxPooling2D, Memory, Parameter, Shapes, State,
+    Traits, WeightSpec, fuse_activation, kernel_and_bias, split_activation,
 };
 use crate::error::{Result, bail};
 use crate::json::object;
@@ -185,26 +185,34 @@ impl Layer for Conv2D {
 
     fn memory(&self, shapes: &Shapes) -> Memory {
         let s = self.window(shapes, shapes.n);
-        if self.winograd {
-            return Memory {
+        match self.winograd {
+            true => Memory {
                 packed: conv2d::winograd_packed_len(&s),
-                packed_backward: conv2d::winograd_packed_backward_len(&s),
                 scratch: conv2d::winograd_scratch_len(&s),
-                backward_scratch: conv2d::winograd_backward_scratch_len(&s),
-                ..Memory::default()
+            },
+            false => Memory { packed: conv2d::packed_len(&s), scratch: conv2d::scratch_len(&s) },
+        }
+    }
+
+    #[cfg(feature = "train")]
+    fn backward_memory(&self, shapes: &Shapes) -> BackwardMemory {
+        let s = self.window(shapes, shapes.n);
+        if self.winograd {
+            return BackwardMemory {
+                packed: conv2d::winograd_packed_backward_len(&s),
+                scratch: conv2d::winograd_backward_scratch_len(&s),
+                ..BackwardMemory::default()
             };
         }
         let dense = match conv2d::backward_input_dense_applies(&s) && !self.pooled {
             true => conv2d::packed_backward_dense_len(&s),
             false => 0,
         };
-        Memory {
-            packed: conv2d::packed_len(&s),
-            packed_backward: dense.max(conv2d::packed_backward_len(&s)),
+        BackwardMemory {
+            packed: dense.max(conv2d::packed_backward_len(&s)),
             indices: if self.pooled { shapes.n * shapes.output_len() } else { 0 },
-            scratch: conv2d::scratch_len(&s),
-            backward_scratch: conv2d::backward_scratch_len(&s),
-            ..Memory::default()
+            scratch: conv2d::backward_scratch_len(&s),
+            ..BackwardMemory::default()
         }
     }
 
@@ -225,6 +233,7 @@ impl Layer for Conv2D {
     fn forward(&self, pass: Forward) {
         let s = self.window(pass.shapes, pass.n);
         let (x, packed, clamp) = (pass.inputs.get(0), &pass.state.packed[..], self.clamp());
+        let trains = pass.trains();
         let (out, scratch) = (pass.output, pass.scratch);
         match (self.winograd, self.pooled) {
             (true, true) => {
@@ -233,7 +242,7 @@ impl Layer for Conv2D {
             (true, false) => conv2d::conv2d_winograd_forward(&s, x, packed, clamp, out, scratch),
             (false, true) => {
                 let len = out.len();
-                let indices = pass.training.then(|| &mut pass.state.indices[..len]);
+                let indices = trains.then(|| &mut pass.state.indices[..len]);
                 conv2d::conv2d_max_pool_forward(&s, x, packed, clamp, out, indices, scratch);
             }
             (false, false) => conv2d::conv2d_forward(&s, x, packed, clamp, out, scratch),

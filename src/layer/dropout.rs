@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::config::Config;
-use super::{Backward, Forward, Layer, Memory, Shapes, Traits};
+use super::{Backward, BackwardMemory, Forward, Layer, Shapes, Traits};
 use crate::error::{Result, bail, shown};
 use crate::json::object;
 
@@ -54,8 +54,9 @@ impl Layer for Dropout {
         }
     }
 
-    fn memory(&self, shapes: &Shapes) -> Memory {
-        Memory { indices: shapes.n * shapes.output_len(), ..Memory::default() }
+    #[cfg(feature = "train")]
+    fn backward_memory(&self, shapes: &Shapes) -> BackwardMemory {
+        BackwardMemory { indices: shapes.n * shapes.output_len(), ..BackwardMemory::default() }
     }
 
     fn traits(&self) -> Traits {
@@ -63,7 +64,7 @@ impl Layer for Dropout {
     }
 
     fn forward(&self, mut pass: Forward) {
-        if !pass.training {
+        if !pass.trains() {
             return;
         }
         let scale = self.scale();

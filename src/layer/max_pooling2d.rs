@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::config::*;
-use super::{Backward, Forward, Layer, Memory, Shapes, Traits};
+use super::{Backward, BackwardMemory, Forward, Layer, Shapes, Traits};
 use crate::error::{Result, bail};
 use crate::json::object;
 use crate::kernel::Window;
@@ -93,8 +93,9 @@ impl Layer for MaxPooling2D {
         self.pool_size.iter().product()
     }
 
-    fn memory(&self, shapes: &Shapes) -> Memory {
-        Memory { indices: shapes.n * shapes.output_len(), ..Memory::default() }
+    #[cfg(feature = "train")]
+    fn backward_memory(&self, shapes: &Shapes) -> BackwardMemory {
+        BackwardMemory { indices: shapes.n * shapes.output_len(), ..BackwardMemory::default() }
     }
 
     fn traits(&self) -> Traits {
@@ -104,7 +105,7 @@ impl Layer for MaxPooling2D {
     fn forward(&self, pass: Forward) {
         let s = self.window(pass.shapes, pass.n);
         let len = pass.output.len();
-        let indices = pass.training.then(|| &mut pass.state.indices[..len]);
+        let indices = pass.trains().then(|| &mut pass.state.indices[..len]);
         max_pool_forward(&s, pass.inputs.get(0), pass.output, indices);
     }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use super::{MAX_MEMORY, Mode, Node, zeros};
 use crate::error::{Result, bail};
 use crate::kernel::elementwise::add_assign;
-use crate::layer::{Backward, Forward, Layer, Memory, Parameter, Place, Shapes, State, Tensors};
+use crate::layer::{
+    Backward, BackwardMemory, Forward, Layer, Memory, Parameter, Place, Shapes, State, Tensors,
+};
 use crate::rng::Rng;
 
 mod buffers;
@@ -63,6 +65,7 @@ struct Operation {
     inputs: Vec<usize>,
     output: usize,
     memory: Memory,
+    backward_memory: BackwardMemory,
     /// An in-place layer whose input others still need: it works on a copy.
     copies: bool,
     state: State,
@@ -159,12 +162,13 @@ impl Plan {
             );
         }
         let Sketch { front, mut operations, places, buffers, gradients, scratch, .. } = sketch;
-        for Operation { memory, state, parameters: own, backward, .. } in &mut operations {
-            *state = State {
-                packed: zeros(memory.packed)?,
-                packed_backward: zeros(memory.packed_backward)?,
-                saved: zeros(memory.saved)?,
-                indices: zeros(memory.indices)?,
+        for operation in &mut operations {
+            let Operation { backward_memory, parameters: own, backward, .. } = operation;
+            operation.state = State {
+                packed: zeros(operation.memory.packed)?,
+                packed_backward: zeros(backward_memory.packed)?,
+                saved: zeros(backward_memory.saved)?,
+                indices: zeros(backward_memory.indices)?,
             };
             if backward.is_some() {
                 for parameter in &mut parameters[own.clone()] {
@@ -255,7 +259,7 @@ impl Plan {
             layer.forward(Forward {
                 shapes,
                 n,
-                training: self.mode == Mode::Training,
+                training: self.mode.trains(),
                 inputs,
                 output,
                 parameters: own,

@@ -1,12 +1,13 @@
 //! A network that classifies.
 
-use ndarray::ArrayView4;
-use serde::Serialize;
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-use super::{Pixels, Thrown, ragged, to_js};
+use super::{Pixels, Thrown, parsed};
 use crate::classifier::Classifier;
-use crate::error::Result;
+use crate::image::Resize;
+use crate::json::object;
+use crate::model::LayerSummary;
 #[cfg(feature = "train")]
 use crate::optimizer::Optimizer;
 
@@ -32,7 +33,7 @@ impl Network {
         Self {
             classifier,
             #[cfg(feature = "train")]
-            optimizer: Optimizer::adam(super::training::LEARNING_RATE),
+            optimizer: Optimizer::adam(super::tensors::LEARNING_RATE),
             rgba: Pixels::default(),
         }
     }
@@ -49,7 +50,18 @@ impl Network {
         unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
     )]
     pub fn input(&self) -> Thrown<JsValue> {
-        to_js(self.classifier.input())
+        let input = self.classifier.input();
+        let resize = match input.resize {
+            Resize::Squash => "squash",
+            Resize::Crop => "crop",
+        };
+        parsed(object! {
+            "height": input.height,
+            "width": input.width,
+            "channels": input.channels,
+            "resize": resize,
+            "rescale": input.rescale,
+        })
     }
 
     /// Weights in all.
@@ -69,20 +81,22 @@ impl Network {
         unchecked_return_type = "{ name: string, className: string, outputShape: number[], parameters: number }[]"
     )]
     pub fn layers(&self) -> Thrown<JsValue> {
-        to_js(&self.classifier.model.layers())
+        let row = |layer: LayerSummary| -> Value {
+            let row = object! {
+                "name": layer.name,
+                "className": layer.class_name,
+                "outputShape": layer.output_shape,
+                "parameters": layer.parameters,
+            };
+            row.into()
+        };
+        parsed(self.classifier.model.layers().into_iter().map(row).collect::<Value>())
     }
 
     /// How the model was trained, as its file tells: an object, free in form.
     #[wasm_bindgen(getter, unchecked_return_type = "Record<string, any>")]
     pub fn training(&self) -> Thrown<JsValue> {
-        let serializer = serde_wasm_bindgen::Serializer::json_compatible();
-        Ok(self.classifier.training().serialize(&serializer)?)
-    }
-
-    /// The outputs (n, outputs) for `n` images (n, H, W, C), rescaled already.
-    pub fn predict(&mut self, x: &[f32], n: usize) -> Thrown<Vec<f32>> {
-        let outputs = self.classifier.model.predict(self.images("predict", x, n)?)?;
-        Ok(outputs.into_raw_vec_and_offset().0)
+        parsed(self.classifier.training().clone())
     }
 
     /// Where in wasm memory the RGBA bytes of a picture go, row by row. Holds until the next call into wasm.
@@ -105,19 +119,5 @@ impl Network {
     /// What the network was given of the last picture: the tensor (H, W, C).
     pub fn seen(&self) -> Vec<f32> {
         self.classifier.seen().to_vec()
-    }
-}
-
-impl Network {
-    /// `values` as `n` images of the network's shape.
-    pub(super) fn images<'a>(
-        &self,
-        operation: &str,
-        values: &'a [f32],
-        n: usize,
-    ) -> Result<ArrayView4<'a, f32>> {
-        let [h, w, c] = self.classifier.model.input_shape();
-        ArrayView4::from_shape((n, h, w, c), values)
-            .map_err(|_| ragged(operation, "images", h * w * c, values.len()))
     }
 }

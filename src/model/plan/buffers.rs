@@ -128,7 +128,7 @@ pub(super) fn route_gradients(
     }
     for operation in operations.iter_mut().rev() {
         // The transposed weights are for the input's gradient only.
-        let packed_backward = std::mem::take(&mut operation.memory.packed_backward);
+        let packed_backward = std::mem::take(&mut operation.backward_memory.packed);
         let Some(doutput) = buffer[operation.output].filter(|_| needed[operation.output]) else {
             continue;
         };
@@ -158,7 +158,7 @@ pub(super) fn route_gradients(
             });
         }
         if dinputs.iter().any(|target| !matches!(target, Target::Unused)) {
-            operation.memory.packed_backward = packed_backward;
+            operation.backward_memory.packed = packed_backward;
         }
         lent.into_iter().for_each(|id| pool.give_back(id));
         if !handed_on {

@@ -92,7 +92,7 @@ pub(super) fn lowered(nodes: &[Node], input_shape: [usize; 3], mode: Mode) -> Re
         }
         value_of_node.push(inputs[0]);
     }
-    if mode == Mode::Training {
+    if mode.trains() {
         let ends_in_activation = drafts.last().is_some_and(|last| last.layer.makes_probabilities());
         if ends_in_activation {
             drafts.pop();

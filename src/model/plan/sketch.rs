@@ -6,7 +6,7 @@ use super::draft::{Draft, Lowered, fuse, lowered};
 use super::{Front, Operation, Purpose};
 use crate::error::{Result, bail};
 use crate::kernel::parallel;
-use crate::layer::{Memory, Parameter, Place, Shapes, State};
+use crate::layer::{BackwardMemory, Parameter, Place, Shapes, State};
 
 /// Floats that a layer may read and write at a time, on each thread, to find them in the cache: half of a second-level
 /// one (bench page).
@@ -52,7 +52,7 @@ impl Sketch {
         let (places, buffers) = assign_buffers(&drafts, &shapes, &kept, mode, n, front);
         let mut operations = Vec::with_capacity(drafts.len());
         let mut scratch = 0;
-        let training = mode == Mode::Training;
+        let training = mode.trains();
         for (i, draft) in drafts.into_iter().enumerate() {
             let shared = places[draft.inputs[0]] == places[draft.output];
             let own = Shapes {
@@ -63,10 +63,12 @@ impl Sketch {
             let faster = draft.layer.faster(&own.inputs, training).filter(|_| fused);
             let layer = faster.unwrap_or(draft.layer);
             let memory = layer.memory(&own);
-            scratch = scratch.max(memory.scratch);
-            if training {
-                scratch = scratch.max(memory.backward_scratch);
-            }
+            let backward_memory = match training {
+                #[cfg(feature = "train")]
+                true => layer.backward_memory(&own),
+                _ => BackwardMemory::default(),
+            };
+            scratch = scratch.max(memory.scratch).max(backward_memory.scratch);
             operations.push(Operation {
                 node: draft.node,
                 shapes: own,
@@ -76,10 +78,8 @@ impl Sketch {
                 output: draft.output,
                 copies: layer.traits().in_place && !shared,
                 layer,
-                memory: match training {
-                    true => memory,
-                    false => Memory { packed: memory.packed, ..Memory::default() },
-                },
+                memory,
+                backward_memory,
                 state: State::default(),
                 backward: None,
             });
@@ -98,14 +98,14 @@ impl Sketch {
     /// All that the plan takes, and the weights and gradients of the network.
     pub fn bytes(&self, parameters: &[Parameter]) -> u64 {
         let own = |operation: &Operation| {
-            let Memory { packed, packed_backward, saved, indices, .. } = operation.memory;
+            let Operation { memory, backward_memory, .. } = operation;
+            let BackwardMemory { packed, saved, indices, .. } = *backward_memory;
             let gradients =
                 operation.backward.iter().flat_map(|_| &parameters[operation.parameters.clone()]);
             let folded =
                 operation.fold.iter().flat_map(|_| &parameters[operation.parameters.clone()]);
             let floats = gradients.chain(folded).map(len).sum::<u64>();
-            4 * ([packed, packed_backward, saved].iter().map(|&len| len as u64).sum::<u64>()
-                + floats)
+            4 * ([memory.packed, packed, saved].iter().map(|&len| len as u64).sum::<u64>() + floats)
                 + indices as u64
         };
         let pools = self.buffers.floats().saturating_add(self.gradients.floats());

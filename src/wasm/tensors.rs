@@ -1,6 +1,6 @@
-//! Training a [`Network`] on tensors, a step a call.
+//! A [`Network`] on tensors: predictions, and training a step a call.
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView2, ArrayView4};
 use serde::Serialize;
 use serde_json::Map;
 use wasm_bindgen::prelude::*;
@@ -29,6 +29,12 @@ impl Network {
     #[wasm_bindgen(js_name = fromArchitecture)]
     pub fn from_architecture(json: &str, seed: u32) -> Thrown<Network> {
         Ok(Self::new(built(json, seed)?))
+    }
+
+    /// The outputs (n, outputs) for `n` images (n, H, W, C), rescaled already.
+    pub fn predict(&mut self, x: &[f32], n: usize) -> Thrown<Vec<f32>> {
+        let outputs = self.classifier.model.predict(self.images("predict", x, n)?)?;
+        Ok(outputs.into_raw_vec_and_offset().0)
     }
 
     /// One step of Adam on images (n, H, W, C) and targets (n, outputs); the loss and accuracy before it.
@@ -63,6 +69,20 @@ impl Network {
     /// The model file, with the weights as they are now.
     pub fn save(&self) -> Thrown<Vec<u8>> {
         Ok(self.classifier.to_file().to_bytes()?)
+    }
+}
+
+impl Network {
+    /// `values` as `n` images of the network's shape.
+    pub(super) fn images<'a>(
+        &self,
+        operation: &str,
+        values: &'a [f32],
+        n: usize,
+    ) -> Result<ArrayView4<'a, f32>> {
+        let [h, w, c] = self.classifier.model.input_shape();
+        ArrayView4::from_shape((n, h, w, c), values)
+            .map_err(|_| ragged(operation, "images", h * w * c, values.len()))
     }
 }
 
