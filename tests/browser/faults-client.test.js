@@ -10,12 +10,11 @@ import { answerCut } from './support/faults.js'
 import { colourModel } from './support/models.js'
 import { serve, WWW } from './support/server.js'
 
-const WASM = readFileSync(join(WWW, 'pkg/convlet_bg.wasm'))
+/** The engine's code, by part. */
+const CODE = { classifier: readFileSync(join(WWW, 'pkg/classifier_bg.wasm')), whole: readFileSync(join(WWW, 'pkg/convlet_bg.wasm')) }
 /** Large enough to be cut a hundred times. */
 const LARGE = colourModel({ metadata: { training: JSON.stringify({ notes: 'x'.repeat(100_000) }) } })
 const KILOBYTE = 1024
-/** The engine's code is compiled as it comes, which takes a while each time. */
-const CODE_STEP = 16 * KILOBYTE
 
 let browser, server
 
@@ -25,7 +24,8 @@ before(async () => {
     '/blank.html': BLANK,
     '/colours.safetensors': answerWith(colourModel()),
     '/cut.safetensors': answerCut(LARGE),
-    '/cut.wasm': answerCut(WASM, 'application/wasm'),
+    '/cut-classifier.wasm': answerCut(CODE.classifier, 'application/wasm'),
+    '/cut-whole.wasm': answerCut(CODE.whole, 'application/wasm'),
     '/silent.safetensors': (_request, response) => response.writeHead(200, { 'content-length': 1000 }).write('x'),
     '/mute.safetensors': () => {},
     '/error.safetensors': (_request, response) => response.writeHead(500).end('broken'),
@@ -110,31 +110,34 @@ for (const file of ['silent', 'mute'])
     await context.close()
   })
 
-test('the engine’s code, cut at every sixteenth: said, and the next try gets it whole', async () => {
-  const { page, context } = await openClient(browser, server, { wasm: 'cut.wasm?cut=0' })
-  const cuts = await page.evaluate(
-    async ([length, step]) => {
-      const cuts = []
-      for (let cut = 0; cut < length; cut += step) {
-        setWasm({ strict: `cut.wasm?cut=${cut}` })
-        cuts.push(await outcome(compileEngine('strict', 'whole')))
-      }
-      return cuts
-    },
-    [WASM.length, CODE_STEP],
-  )
-  assert.equal(cuts.length, Math.ceil(WASM.length / CODE_STEP))
-  for (const { code, message } of cuts) {
-    assert.equal(code, 'engine')
-    assert.match(message, /^the engine cannot be loaded: /)
-  }
-  const answer = await page.evaluate(async () => {
-    setWasm({ strict: 'pkg/convlet_bg.wasm' })
-    return best(await Classifier.load('colours.safetensors', { deterministic: true }))
+for (const part of ['classifier', 'whole'])
+  test(`the engine’s code, ${part}, cut at every kilobyte: said, and the next try gets it whole`, async () => {
+    const { length } = CODE[part]
+    const { page, context } = await openClient(browser, server, { wasm: `cut-${part}.wasm?cut=0` })
+    const cuts = await page.evaluate(
+      async ([part, length, step]) => {
+        const cuts = []
+        for (let cut = 0; cut < length; cut += step) {
+          const strict = `cut-${part}.wasm?cut=${cut}`
+          setWasm(part === 'whole' ? { strict } : { classifier: { strict } })
+          cuts.push(await outcome(compileEngine('strict', part)))
+        }
+        return cuts
+      },
+      [part, length, KILOBYTE],
+    )
+    assert.equal(cuts.length, Math.ceil(length / KILOBYTE))
+    for (const { code, message } of cuts) {
+      assert.equal(code, 'engine')
+      assert.match(message, /^the engine cannot be loaded: /)
+    }
+    const answer = await page.evaluate(async () => {
+      setWasm({})
+      return best(await Classifier.load('colours.safetensors', { deterministic: true }))
+    })
+    assert.equal(answer, 'red')
+    await context.close()
   })
-  assert.equal(answer, 'red')
-  await context.close()
-})
 
 describe('a worker that is killed', () => {
   let page, context
