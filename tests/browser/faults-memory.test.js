@@ -1,6 +1,6 @@
 /**
  * Memory that ends while a model is loaded, a picture classified, a network trained. `PAGES=1 node --test
- * --test-timeout=3600000 faults-memory.test.js` ends it at every page there is: a quarter of an hour.
+ * --test-timeout=3600000 faults-memory.test.js` ends it at every page there is: half an hour.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

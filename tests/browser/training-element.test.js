@@ -86,10 +86,12 @@ test('opened, it shows every layer’s gradients and how far its kernels have co
     first.learning[0].moved * 1.5,
   )
   const text = await page.locator('#a convlet-inspector .layer').first().textContent()
-  assert.match(text, /gradient \d\.\de-\d, moved \d+\.\d%/)
+  assert.match(text, /gradient 0\.\d+, moved \d+\.\d%/)
   assert.equal(await page.locator('#a convlet-inspector .kernel:visible').count(), 3)
-  // Paused, it stays as it is; it goes on, and stops.
+  // Paused, it is judged and stays as it is; it goes on, and stops.
   await page.locator('#a').getByRole('button', { name: 'Pause', exact: true }).first().click()
+  await page.locator('#a').getByText(/^Paused: \d+\.\d% of the 4 pictures held back are named rightly\.$/).waitFor()
+  await page.locator('#a').getByText(/^\d of 4 right: /).waitFor()
   await page.locator('#a').getByRole('button', { name: 'Go on' }).click()
   await page.locator('#a').getByRole('button', { name: 'Stop here' }).click()
   await page.evaluate(() => told('a', 'train'))

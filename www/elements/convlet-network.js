@@ -39,11 +39,13 @@ const ACTIVATIONS = {
 }
 
 /** Where the neurons stand: two inputs, three hidden, one output. */
-const INPUTS = [{ x: 30, y: 80 }, { x: 30, y: 180 }]
-const HIDDEN = [{ x: 165, y: 36 }, { x: 165, y: 126 }, { x: 165, y: 216 }]
-const OUTPUT = { x: 285, y: 126 }
+const INPUTS = [{ x: 26, y: 106 }, { x: 26, y: 234 }]
+const HIDDEN = [{ x: 178, y: 44 }, { x: 178, y: 170 }, { x: 178, y: 296 }]
+const OUTPUT = { x: 292, y: 170 }
+/** From a neuron down to its bias. */
+const TO_BIAS = 38
 /** Where on its line a weight's knob sits: knobs of different inputs must not meet. */
-const FIRST_KNOBS = [0.27, 0.62]
+const FIRST_KNOBS = [0.36, 0.68]
 /** Cells along a side of the map. */
 const CELLS = 20
 
@@ -123,7 +125,7 @@ export class ConvletNetwork extends ConvletElement {
   }
 
   #net() {
-    const net = draw('svg', { viewBox: '0 0 320 262', class: 'net', part: 'net' })
+    const net = draw('svg', { viewBox: '0 0 320 352', class: 'net', part: 'net' })
     const change = () => this.#show()
     for (const [unit, to] of HIDDEN.entries())
       for (const [i, from] of INPUTS.entries()) {
@@ -136,16 +138,16 @@ export class ConvletNetwork extends ConvletElement {
     }
     for (const [unit, at] of HIDDEN.entries()) {
       this.#node(net, at)
-      this.#knob(`bias of hidden ${unit + 1}`, { x: at.x, y: at.y + 32 }, this.firstBias, unit, change)
+      this.#knob(`bias of hidden ${unit + 1}`, { x: at.x, y: at.y + TO_BIAS }, this.firstBias, unit, change)
     }
     this.#node(net, OUTPUT)
     const own = [this.secondBias]
-    this.#knob('bias of the output', { x: OUTPUT.x, y: OUTPUT.y + 32 }, own, 0, () => {
+    this.#knob('bias of the output', { x: OUTPUT.x, y: OUTPUT.y + TO_BIAS }, own, 0, () => {
       this.secondBias = own[0]
       change()
     })
     for (const [i, at] of INPUTS.entries()) {
-      net.append(draw('text', { x: at.x, y: at.y - 24, class: 'node-text soft-text' }, `x${'₁₂'[i]}`))
+      net.append(draw('text', { x: at.x, y: at.y - 28, class: 'node-text soft-text' }, `x${'₁₂'[i]}`))
       this.#inputKnobs[i] = this.#knob(`input ${i + 1}`, at, this.inputs, i, change, { limit: 1, round: true })
     }
     // Knobs last: they lie above the lines.
@@ -171,7 +173,7 @@ export class ConvletNetwork extends ConvletElement {
   #node(net, { x, y }) {
     const value = draw('text', { x, y, class: 'node-text' })
     this.#values.push(value)
-    net.append(draw('circle', { cx: x, cy: y, r: 19, class: 'node' }), value)
+    net.append(draw('circle', { cx: x, cy: y, r: 20, class: 'node' }), value)
   }
 
   /**

@@ -226,15 +226,7 @@ export class ConvletTraining extends ConvletElement {
       this.#trainer = trainer
       await Promise.all(examples.map(({ picture, label }) => trainer.addExample(picture, label, { signal })))
       await this.#teach(trainer, signal)
-      const { accuracy = 0, confusion, indices, predictions, split } = await trainer.evaluate({ signal })
-      const said = predictions.map((row) => row.indexOf(Math.max(...row)))
-      const wrong = indices
-        .map((index, place) => ({ ...examples[index], said: trainer.labels[said[place]], confidence: predictions[place][said[place]] }))
-        .filter(({ label, said }) => label !== said)
-      this.#judged(confusion, wrong)
-      const which = split === 'validation' ? 'held back' : 'it was trained on'
-      this.#state.tell(`Trained: ${percent(accuracy)} of the ${whole(indices.length)} pictures ${which} are named rightly.`)
-      this.emit('train', { accuracy, split })
+      this.emit('train', await this.#judge(trainer, 'Trained', signal))
       await this.#look(true)
     } catch (thrown) {
       if (!signal.aborted) this.#fail(thrown)
@@ -280,11 +272,39 @@ export class ConvletTraining extends ConvletElement {
     })
   }
 
-  #togglePause() {
-    if (this.#trainer?.state === 'paused') this.#trainer.resume()
-    else this.#trainer?.pause()
+  async #togglePause() {
+    const trainer = this.#trainer
+    if (trainer?.state === 'paused') trainer.resume()
+    else trainer?.pause()
     this.#showButtons()
     this.#look(true)
+    try {
+      if (trainer?.state === 'paused') await this.#judge(trainer, 'Paused', this.#signal)
+    } catch (thrown) {
+      if (this.#trainer === trainer) this.#fail(thrown)
+    }
+  }
+
+  /**
+   * Tells how well the pictures are told apart, if nothing has come between meanwhile.
+   *
+   * @param {Trainer} trainer
+   * @param {'Trained' | 'Paused'} why
+   * @param {AbortSignal} signal
+   */
+  async #judge(trainer, why, signal) {
+    const { examples } = this
+    const { accuracy = 0, confusion, indices, predictions, split } = await trainer.evaluate({ signal })
+    if (why === 'Trained' || trainer.state === 'paused') {
+      const said = predictions.map((row) => row.indexOf(Math.max(...row)))
+      const wrong = indices
+        .map((index, place) => ({ ...examples[index], said: trainer.labels[said[place]], confidence: predictions[place][said[place]] }))
+        .filter(({ label, said }) => label !== said)
+      this.#judged(confusion, wrong)
+      const which = split === 'validation' ? 'held back' : 'it was trained on'
+      this.#state.tell(`${why}: ${percent(accuracy)} of the ${whole(indices.length)} pictures ${which} are named rightly.`)
+    }
+    return { accuracy, split }
   }
 
   /** Ends the training; what was learned so far is judged. */

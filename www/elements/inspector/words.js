@@ -21,7 +21,7 @@ export function describe({ className, config, outputShape, weights }) {
  */
 export function paceOf(learning) {
   if (!learning?.weights) return ''
-  return `gradient ${learning.gradients.toExponential(1)}, moved ${percent(learning.moved / learning.weights)}`
+  return `gradient ${learning.gradients.toPrecision(2)}, moved ${percent(learning.moved / learning.weights)}`
 }
 
 /**
@@ -30,7 +30,7 @@ export function paceOf(learning) {
 export function describeLearning(learning) {
   if (!learning?.weights) return ''
   const { weights, gradients, moved } = learning
-  const steps = gradients ? `the last step’s gradients ${gradients.toExponential(1)}` : 'and it stands still in this training'
+  const steps = gradients ? `the last step’s gradients ${gradients.toPrecision(2)}` : 'and it stands still in this training'
   return `Its weights are ${weights.toPrecision(2)} in size (the root of their mean square), ${steps}; they have moved by ${moved.toPrecision(2)}.`
 }
 

@@ -21,8 +21,9 @@ export class Knob {
     this.value = value
     this.#limit = limit
     this.#onChange = onChange
-    const [width, height] = round ? [38, 38] : [34, 20]
-    const box = { x: -width / 2, y: -height / 2, width, height, rx: round ? 19 : 6 }
+    // As large as a finger needs where the drawing is as narrow as a phone.
+    const [width, height] = round ? [44, 44] : [42, 30]
+    const box = { x: -width / 2, y: -height / 2, width, height, rx: round ? 22 : 7 }
     this.element = draw('g', { class: 'knob', transform: `translate(${x} ${y})`, tabindex: 0 }, draw('rect', box), this.#text)
     const { element } = this
     element.role = 'slider'
