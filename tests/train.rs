@@ -8,7 +8,10 @@ use convlet::loss::Loss;
 use convlet::model::Model;
 use convlet::optimizer::Optimizer;
 use convlet::rng::Rng;
-use convlet::train::{Dataset, Event, FitOptions, Flow, Schedule, Trainer, evaluate, fit};
+use convlet::train::{
+    Dataset, Event, FitOptions, Flow, Schedule, Trainer, evaluate, fit, train_on_batch,
+};
+use ndarray::{Array4, array};
 use serde_json::json;
 
 /// Pictures of 8 x 8 with a bright row (class 0) or column (class 1) on noise.
@@ -157,6 +160,24 @@ fn validation_computes_the_loss_of_training() {
         let sure = |p: f32| loss.of_probabilities(&[p, 1.0 - p], &[1.0, 0.0]);
         assert!(sure(1.0) > 0.0 && sure(1.0) < 1e-6 && (7.0..17.0).contains(&sure(0.0)));
     }
+}
+
+#[test]
+fn a_restarted_optimizer_takes_a_first_step() {
+    let x = Array4::from_shape_fn((4, 8, 8, 1), |(n, y, x, _)| ((n * 7 + y * 3 + x) % 5) as f32);
+    let targets = array![[0.0], [1.0], [0.0], [1.0]];
+    let step = |model: &mut Model, optimizer: &mut Optimizer| {
+        train_on_batch(model, optimizer, x.view(), targets.view()).unwrap();
+        weights(model)
+    };
+    let mut used = Optimizer::adam(0.01);
+    step(&mut model(3), &mut used);
+    assert_ne!(
+        step(&mut model(4), &mut used.clone()),
+        step(&mut model(4), &mut Optimizer::adam(0.01))
+    );
+    used.restart();
+    assert_eq!(step(&mut model(4), &mut used), step(&mut model(4), &mut Optimizer::adam(0.01)));
 }
 
 #[test]

@@ -16,12 +16,12 @@ const features = "-Ctarget-feature=+simd128" + (relaxed ? ",+relaxed-simd" : "")
 const options = { cwd: root, stdio: ["ignore", "inherit", "inherit"] };
 execFileSync(
   "cargo",
-  ["build", "--quiet", "--release", "--target=wasm32-unknown-unknown", "--no-default-features", "--features=wasm,train"]
+  ["build", "--quiet", "--profile=wasm", "--target=wasm32-unknown-unknown", "--no-default-features", "--features=wasm,train"]
     .concat("--example=wasm-bench", `--target-dir=${target}`),
   { ...options, env: { ...process.env, RUSTFLAGS: features } },
 );
 const temporary = mkdtempSync(join(tmpdir(), "convlet-bench-"));
-const wasm = join(target, "wasm32-unknown-unknown/release/examples/wasm_bench.wasm");
+const wasm = join(target, "wasm32-unknown-unknown/wasm/examples/wasm_bench.wasm");
 execFileSync("wasm-bindgen", ["--target=web", `--out-dir=${temporary}`, wasm], options);
 
 /** Runs in the page. Returns [name, flop, fastest milliseconds] of the chosen cases, the ceiling first. */

@@ -85,7 +85,7 @@ test('a classifier alone loads no more than it needs', async () => {
   const { page, context, requests } = await open(writersPage(element()))
   await answered(page)
   const scripts = requests.filter((url) => url.startsWith(cdn.url) && url.endsWith('.js')).map((url) => url.slice(cdn.url.length))
-  assert.ok(!scripts.some((path) => /trainer|tutor|inspect/.test(path)), scripts.join())
+  assert.ok(!scripts.some((path) => /trainer|tutor|inspect|whole|local/.test(path)), scripts.join())
   const sources = [...new Set([...scripts, 'client/worker.js'])].map((path) => readFileSync(join(PACKAGE, path)))
   const size = sources.reduce((sum, source) => sum + gzipSync(source, { level: 9 }).length, 0)
   assert.ok(size < SCRIPT_BUDGET, `${size} bytes of scripts`)

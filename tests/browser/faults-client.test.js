@@ -113,7 +113,7 @@ for (const file of ['silent', 'mute'])
 for (const part of ['classifier', 'whole'])
   test(`the engine’s code, ${part}, cut at every kilobyte: said, and the next try gets it whole`, async () => {
     const { length } = CODE[part]
-    const { page, context } = await openClient(browser, server, { wasm: `cut-${part}.wasm?cut=0` })
+    const { page, context } = await openClient(browser, server, { wasm: { strict: `cut-${part}.wasm?cut=0` } })
     const cuts = await page.evaluate(
       async ([part, length, step]) => {
         const cuts = []
@@ -131,10 +131,12 @@ for (const part of ['classifier', 'whole'])
       assert.equal(code, 'engine')
       assert.match(message, /^the engine cannot be loaded: /)
     }
-    const answer = await page.evaluate(async () => {
+    const answer = await page.evaluate(async (part) => {
       setWasm({})
-      return best(await Classifier.load('colours.safetensors', { deterministic: true }))
-    })
+      const classifier = await Classifier.load('colours.safetensors', { deterministic: true, inspect: part === 'whole' })
+      if (part === 'whole') await classifier.inspect(red())
+      return best(classifier)
+    }, part)
     assert.equal(answer, 'red')
     await context.close()
   })

@@ -13,7 +13,8 @@ import { firstPages, withMemoryLimit } from './support/faults.js'
 import { colourModel } from './support/models.js'
 import { serve, WWW } from './support/server.js'
 
-const WASM = readFileSync(join(WWW, 'pkg/convlet_bg.wasm'))
+/** The engine's code: the whole, and the part that classifies. */
+const CODE = ['convlet', 'classifier'].map((name) => readFileSync(join(WWW, `pkg/${name}_bg.wasm`)))
 
 /** Pages of 64 KiB from one limit to the next. */
 const STEP = Number(process.env.PAGES ?? 64)
@@ -27,10 +28,15 @@ before(async () => {
   server = await serve(WWW, {
     '/blank.html': BLANK,
     '/colours.safetensors': answerWith(colourModel()),
-    '/limited.wasm': (request, response) => {
-      const pages = Number(new URL(request.url, 'http://host').searchParams.get('pages'))
-      answerWith(withMemoryLimit(WASM, pages), { 'content-type': 'application/wasm' })(request, response)
-    },
+    ...Object.fromEntries(
+      CODE.map((wasm, part) => [
+        `/limited-${part}.wasm`,
+        (request, response) => {
+          const pages = Number(new URL(request.url, 'http://host').searchParams.get('pages'))
+          answerWith(withMemoryLimit(wasm, pages), { 'content-type': 'application/wasm' })(request, response)
+        },
+      ]),
+    ),
   })
 })
 
@@ -41,7 +47,8 @@ after(async () => {
 
 /** What becomes of a load, a look at a large picture and some steps, with so many pages of memory. */
 async function live(pages) {
-  const { page, context } = await openClient(browser, server, { wasm: `limited.wasm?pages=${pages}` })
+  const [strict, part] = [0, 1].map((part) => `limited-${part}.wasm?pages=${pages}`)
+  const { page, context } = await openClient(browser, server, { wasm: { strict, classifier: { strict: part } } })
   try {
     return await page.evaluate(async () => {
       const stages = {}
@@ -72,7 +79,7 @@ async function live(pages) {
 }
 
 test('memory that ends, at every allocation: said with the size, and what needs less goes on', async () => {
-  const first = firstPages(WASM)
+  const first = Math.min(...CODE.map(firstPages))
   const outcomes = []
   const isWhole = (stages) => Object.values(stages).every((result) => result === 'done')
   // Each step is some allocations later; the last has room for all.

@@ -86,7 +86,7 @@ test('opened, it shows every layer’s gradients and how far its kernels have co
     first.learning[0].moved * 1.5,
   )
   const text = await page.locator('#a convlet-inspector .layer').first().textContent()
-  assert.match(text, /gradient 0\.\d+, moved \d+\.\d%/)
+  assert.match(text, /gradient \d+(\.\d+)?, moved \d+\.\d%/)
   assert.equal(await page.locator('#a convlet-inspector .kernel:visible').count(), 3)
   // Paused, it is judged and stays as it is; it goes on, and stops.
   await page.locator('#a').getByRole('button', { name: 'Pause', exact: true }).first().click()

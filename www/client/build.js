@@ -38,7 +38,8 @@ const SIMD = Uint8Array.of(
  * @returns {Build}
  */
 export function chooseBuild(deterministic) {
-  const relaxed = sources.whole.relaxed || !sources.whole.strict
+  const { whole, classifier } = sources
+  const relaxed = whole.relaxed || (!whole.strict && (classifier.relaxed || !classifier.strict))
   return relaxed && !deterministic && validates(RELAXED_MADD) ? 'relaxed' : 'strict'
 }
 
@@ -69,7 +70,11 @@ export function choosePart(build, whole) {
 /** What the page has set in place of the files beside this one. @type {Record<Part, Builds>} */
 const sources = { classifier: {}, whole: {} }
 
-/** The engine's code, compiled once a page however many workers it goes through. @type {Map<string, Promise<WebAssembly.Module>>} */
+/**
+ * The engine's code, compiled once a page however many workers it goes through.
+ *
+ * @type {Map<string, Promise<WebAssembly.Module>>}
+ */
 const compiled = new Map()
 
 /**
@@ -80,7 +85,7 @@ const compiled = new Map()
  */
 export function setWasm({ strict, relaxed, classifier = {} }) {
   if (compiled.size > 0) throw new ConvletError('argument', 'setWasm: the engine has been started already')
-  Object.assign(sources, { classifier, whole: { strict, relaxed } })
+  Object.assign(sources, { classifier: { ...classifier }, whole: { strict, relaxed } })
 }
 
 /**

@@ -50,8 +50,8 @@ export class Classifier {
    *
    * @param {string | URL | Blob | Uint8Array<ArrayBuffer>} source
    * @param {ReadOptions & { deterministic?: boolean, inspect?: boolean }} [options] `deterministic`: the same bits on
-   *   every machine, at some cost of speed; `inspect`: it will be looked into, so that the whole engine is fetched at once
-   *   and not first the part that only classifies
+   *   every machine, at some cost of speed; `inspect`: it will be looked into, which takes the whole engine: not first the
+   *   part that only classifies
    */
   static async load(source, { deterministic, inspect, ...options } = {}) {
     const engine = Engine.for({ deterministic })

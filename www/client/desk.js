@@ -53,6 +53,8 @@ export class Desk {
    */
   #perform(service, operation, argument) {
     if (operation in service) return service[/** @type {'open'} */ (operation)](argument)
+    // As the engine has it: where nothing trains, no trainer is left to be closed.
+    if (!this.#tutorOf && operation === 'closeTrainer') return
     this.#tutor ??= this.#tutorOf?.(service)
     return /** @type {Tutor} */ (this.#tutor)[/** @type {'advance'} */ (operation)](argument)
   }

@@ -1,4 +1,4 @@
-import { chooseBuild, choosePart } from './build.js'
+import { chooseBuild, choosePart, compileEngine } from './build.js'
 import { openPort, TrapError } from './port.js'
 
 /** @import { Build, Part } from './build.js' */
@@ -22,17 +22,21 @@ import { openPort, TrapError } from './port.js'
  * @property {number} [memory] bytes of wasm memory that it may take
  */
 
-/** What the part of the engine that classifies can do; anything else takes the whole. @type {Operation[]} */
-const CLASSIFYING = ['open', 'classify', 'close']
+/**
+ * Whether the part of the engine that classifies cannot do it. Where nothing trains, no trainer is left to be closed.
+ *
+ * @param {Operation} operation
+ */
+const takesWhole = (operation) => !['open', 'classify', 'close', 'closeTrainer'].includes(operation)
 
 /** Wasm memory never shrinks, and one huge picture leaves hundreds of megabytes behind: past this, a fresh worker. */
 const MEMORY_LIMIT = 256 * 2 ** 20
 
 /**
- * One engine serves everything on a page (a second one what asks for the strict build). It hands requests to its worker one at a time, so that a queued one can be
- * withdrawn, and outlives the worker: a trap poisons a wasm instance, so what is open is kept on this side
- * (model files, examples, checkpoints) and opened again in the worker that follows. So it is when more is asked than the
- * part of the engine can do that is there: the whole takes its place.
+ * One engine serves everything on a page (a second one what asks for the strict build). It hands requests to its worker
+ * one at a time, so that a queued one can be withdrawn, and outlives the worker: a trap poisons a wasm instance, so what is
+ * open is kept on this side (model files, examples, checkpoints) and opened again in the worker that follows. So it is when
+ * more is asked than the part of the engine can do that is there: the whole takes its place.
  */
 export class Engine {
   /** The engines of this page. @type {Map<Build, Engine>} */
@@ -40,8 +44,8 @@ export class Engine {
 
   /** What its workers run. @type {Build} */
   #build
-  /** How much of it the worker has, or the last one had. @type {Part} */
-  #part = 'classifier'
+  /** Whether the worker has all of it, or the last one had. */
+  #isWhole = false
   /** What waits for its turn. @type {Job[]} */
   #queue = []
   /** Whether `#work` is under way. */
@@ -82,7 +86,13 @@ export class Engine {
    * @param {{ whole?: boolean }} [options] `whole`: with all of the engine, for more than classifying
    */
   warmUp({ whole = false } = {}) {
-    if (!this.#port) this.#ready(whole).catch(() => {})
+    if (!this.#port) this.#begin(whole).catch(() => {})
+    else if (whole && !this.#isWhole) this.#fetchWhole().catch(() => {})
+  }
+
+  /** Gets the code of the whole engine, while the part may be at work. */
+  #fetchWhole() {
+    return compileEngine(this.#build, 'whole')
   }
 
   /** A handle that nothing else has. */
@@ -164,8 +174,14 @@ export class Engine {
         ...{ resolve: settling(resolve), reject: settling(reject) },
       }
       signal?.addEventListener('abort', withdraw)
-      this.#queue.push(job)
-      if (!this.#working) this.#work()
+      const enter = () => {
+        if (signal?.aborted) return
+        this.#queue.push(job)
+        if (!this.#working) this.#work()
+      }
+      // What others ask of the part need not wait until the whole has come.
+      if (this.#port && !this.#isWhole && takesWhole(operation)) this.#fetchWhole().then(enter, job.reject)
+      else enter()
     })
   }
 
@@ -181,7 +197,7 @@ export class Engine {
     /** @type {Port | undefined} */
     let port
     try {
-      port = await this.#ready(!CLASSIFYING.includes(job.operation))
+      port = await this.#ready(takesWhole(job.operation))
       job.resolve(await port.request(job.operation, job.argument, job.transfer))
       if (port.memory > this.#memoryLimit) this.#replace(port)
     } catch (thrown) {
@@ -200,27 +216,36 @@ export class Engine {
 
   /**
    * The worker, started if there is none, or none that can do all that is needed. A start that failed is tried anew by the
-   * next request; the worker that was to be replaced stays until it succeeds.
+   * next request; a worker that was to be replaced stays until that succeeds.
    *
    * @param {boolean} whole
    */
-  #ready(whole) {
-    const [before, partBefore] = [this.#port, this.#part]
-    const part = choosePart(this.#build, whole || partBefore === 'whole')
-    if (before && part === partBefore) return before
-    this.#part = part
-    return (this.#port = this.#start(part).then(
+  async #ready(whole) {
+    const present = await this.#port?.catch((thrown) => {
+      // It was the part that could not be had: the whole may be.
+      if (!whole) throw thrown
+      return undefined
+    })
+    return present && (!whole || present.part === 'whole') ? present : this.#begin(whole, present)
+  }
+
+  /**
+   * @param {boolean} whole
+   * @param {Port} [replaced]
+   */
+  #begin(whole, replaced) {
+    const started = this.#start(choosePart(this.#build, whole || this.#isWhole))
+    this.#port = started
+    started.then(
       (port) => {
-        this.#part = port.part
-        before?.then((replaced) => replaced.terminate(), () => {})
-        return port
+        this.#isWhole = port.part === 'whole'
+        replaced?.terminate()
       },
-      (thrown) => {
-        this.#port = before
-        this.#part = partBefore
-        throw thrown
+      () => {
+        if (this.#port === started) this.#port = replaced && Promise.resolve(replaced)
       },
-    ))
+    )
+    return started
   }
 
   /** @param {Part} part */

@@ -12,7 +12,8 @@ import { copyPixels, secrecy } from './pixels.js'
  * @property {{ fromBytes(bytes: Uint8Array, name: string): Reader }} Network
  *
  * @typedef {'labels' | 'input' | 'countParams' | 'summary' | 'layers' | 'training'} Described
- * @typedef {Pick<Network, Described | 'pixels' | 'classifyPixels' | 'noneOfThese' | 'seen' | 'free'>} Reader a network that classifies
+ * @typedef {'pixels' | 'classifyPixels' | 'noneOfThese' | 'seen' | 'free'} Used
+ * @typedef {Pick<Network, Described | Used>} Reader a network that classifies
  */
 
 /**
@@ -40,7 +41,7 @@ import { copyPixels, secrecy } from './pixels.js'
 /** Pages of 64 KiB: as much as a picture of a phone's camera takes. */
 const PROBE = 1024
 
-/** The operations of the engine over one wasm instance: all that a worker, or a page without one, can be asked to do. */
+/** What either part of the engine can do, over one wasm instance; the tutor has what takes the whole. */
 export class Service {
   /** The networks in wasm memory, by the handle the engine gave them. @type {Map<number, Reader>} */
   #networks = new Map()

@@ -226,7 +226,7 @@ export class ConvletTraining extends ConvletElement {
       this.#trainer = trainer
       await Promise.all(examples.map(({ picture, label }) => trainer.addExample(picture, label, { signal })))
       await this.#teach(trainer, signal)
-      this.emit('train', await this.#judge(trainer, 'Trained', signal))
+      this.emit('train', await this.#judge(trainer, examples, 'Trained', signal))
       await this.#look(true)
     } catch (thrown) {
       if (!signal.aborted) this.#fail(thrown)
@@ -279,7 +279,7 @@ export class ConvletTraining extends ConvletElement {
     this.#showButtons()
     this.#look(true)
     try {
-      if (trainer?.state === 'paused') await this.#judge(trainer, 'Paused', this.#signal)
+      if (trainer?.state === 'paused' && trainer.isBegun) await this.#judge(trainer, this.examples, 'Paused', this.#signal)
     } catch (thrown) {
       if (this.#trainer === trainer) this.#fail(thrown)
     }
@@ -289,20 +289,22 @@ export class ConvletTraining extends ConvletElement {
    * Tells how well the pictures are told apart, if nothing has come between meanwhile.
    *
    * @param {Trainer} trainer
+   * @param {ConvletTraining['examples']} examples
    * @param {'Trained' | 'Paused'} why
    * @param {AbortSignal} signal
    */
-  async #judge(trainer, why, signal) {
-    const { examples } = this
+  async #judge(trainer, examples, why, signal) {
     const { accuracy = 0, confusion, indices, predictions, split } = await trainer.evaluate({ signal })
     if (why === 'Trained' || trainer.state === 'paused') {
       const said = predictions.map((row) => row.indexOf(Math.max(...row)))
-      const wrong = indices
-        .map((index, place) => ({ ...examples[index], said: trainer.labels[said[place]], confidence: predictions[place][said[place]] }))
-        .filter(({ label, said }) => label !== said)
+      const answers = indices.map((index, place) => {
+        const answer = said[place]
+        return { ...examples[index], said: trainer.labels[answer], confidence: predictions[place][answer] }
+      })
+      const wrong = answers.filter(({ label, said }) => label !== said)
       this.#judged(confusion, wrong)
-      const which = split === 'validation' ? 'held back' : 'it was trained on'
-      this.#state.tell(`${why}: ${percent(accuracy)} of the ${whole(indices.length)} pictures ${which} are named rightly.`)
+      const which = `${whole(indices.length)} pictures ${split === 'validation' ? 'held back' : 'it was trained on'}`
+      this.#state.tell(`${why}: ${percent(accuracy)} of the ${which} are named rightly.`)
     }
     return { accuracy, split }
   }

@@ -10,7 +10,8 @@ export const BLANK = answerWith('<!doctype html><link rel="icon" href="data:,"><
  *
  * @param {import('playwright-core').Browser} browser
  * @param {{ url: string }} server that has `BLANK` as `/blank.html`, and `/colours.safetensors`
- * @param {{ clock?: boolean, wasm?: string }} [options] `clock`: time can be made to pass
+ * @param {{ clock?: boolean, wasm?: Parameters<import('../../../www/client/build.js').setWasm>[0] }} [options] `clock`:
+ *   time can be made to pass; `wasm`: where the engine is
  */
 export async function openClient(browser, server, { clock = false, wasm } = {}) {
   const opened = await newPage(browser)
@@ -20,7 +21,7 @@ export async function openClient(browser, server, { clock = false, wasm } = {}) 
   await page.goto(`${server.url}blank.html`)
   await page.evaluate(async (wasm) => {
     Object.assign(globalThis, await import('./client/convlet.js'), await import('./client/build.js'))
-    if (wasm) setWasm({ strict: wasm })
+    if (wasm) setWasm(wasm)
     globalThis.outcome = (promise) => promise.then((value) => value ?? 'resolved', ({ name, code, message }) => ({ name, code, message }))
     globalThis.red = () => {
       const data = new ImageData(9, 9)

@@ -1,6 +1,6 @@
 /** What a layer is and does, in words. */
 
-import { percent, short, whole } from '../support/format.js'
+import { percent, short, twoDigits, whole } from '../support/format.js'
 
 /** @import { Layer, Learning } from '../../client/inspector.js' */
 
@@ -21,7 +21,7 @@ export function describe({ className, config, outputShape, weights }) {
  */
 export function paceOf(learning) {
   if (!learning?.weights) return ''
-  return `gradient ${learning.gradients.toPrecision(2)}, moved ${percent(learning.moved / learning.weights)}`
+  return `gradient ${twoDigits(learning.gradients)}, moved ${percent(learning.moved / learning.weights)}`
 }
 
 /**
@@ -30,8 +30,9 @@ export function paceOf(learning) {
 export function describeLearning(learning) {
   if (!learning?.weights) return ''
   const { weights, gradients, moved } = learning
-  const steps = gradients ? `the last step’s gradients ${gradients.toPrecision(2)}` : 'and it stands still in this training'
-  return `Its weights are ${weights.toPrecision(2)} in size (the root of their mean square), ${steps}; they have moved by ${moved.toPrecision(2)}.`
+  const steps = gradients ? `the last step’s gradients ${twoDigits(gradients)}` : 'and it stands still in this training'
+  const size = `Its weights are ${twoDigits(weights)} in size (the root of their mean square)`
+  return `${size}, ${steps}; they have moved by ${twoDigits(moved)}.`
 }
 
 /**

@@ -24,6 +24,13 @@ export const whole = (value) => value.toLocaleString('en')
 export const short = (value) => String(Math.round(value * 100) / 100 || 0).replace('-', '−')
 
 /**
+ * Two digits that count, whatever its size.
+ *
+ * @param {number} value
+ */
+export const twoDigits = (value) => value.toLocaleString('en', { maximumSignificantDigits: 2 })
+
+/**
  * Exactly so many decimals, and a true minus sign; none before a rounded nothing.
  *
  * @param {number} value

@@ -6,6 +6,8 @@ import { Classifier } from '../../client/classifier.js'
 const KEEP = 500
 
 /**
+ * @typedef {{ integrity?: string, inspect?: boolean }} Wanted
+ *
  * @typedef {object} Shared
  * @property {Promise<Classifier>} loading
  * @property {AbortController} controller
@@ -21,7 +23,7 @@ const models = new Map()
  * The model behind `src`, loaded once however many ask for it, and disposed of when the last one's `signal` aborts.
  *
  * @param {string} src
- * @param {{ integrity?: string, inspect?: boolean, signal: AbortSignal, onProgress?: (progress: Progress) => void }} options
+ * @param {{ signal: AbortSignal, onProgress?: (progress: Progress) => void } & Wanted} options
  * @returns {Promise<Classifier>}
  */
 export async function sharedModel(src, { integrity = '', inspect, signal, onProgress }) {
@@ -45,7 +47,7 @@ export async function sharedModel(src, { integrity = '', inspect, signal, onProg
 /**
  * @param {string} key
  * @param {string} url
- * @param {{ integrity: string, inspect?: boolean }} options
+ * @param {Wanted} options
  */
 function load(key, url, { integrity, inspect }) {
   const controller = new AbortController()
