@@ -12,8 +12,8 @@
 //! | weights | [`optimizer::Optimizer::step`] |
 //!
 //! [`train::train_on_batch`] is that table, a call a row; [`train::fit`] is the epochs around it;
-//! [`transfer::Transfer`] teaches a trained network new classes; [`classifier::Classifier`] is the first half alone, with labels. Here a network learns to tell a red picture from a
-//! blue one:
+//! [`transfer::Transfer`] teaches a trained network new classes; [`classifier::Classifier`] is the first half alone, with
+//! labels. Here a network learns to tell a red picture from a blue one:
 //!
 //! ```
 //! use convlet::image::{Input, to_array};
@@ -51,8 +51,6 @@
 //! ```
 
 #![deny(missing_docs, unsafe_code)]
-// What the way back shares with the way there is used by halves without it.
-#![cfg_attr(not(feature = "train"), allow(unused_imports, dead_code))]
 
 pub mod architecture;
 #[cfg(feature = "train")]
@@ -63,6 +61,8 @@ pub mod error;
 pub mod file;
 pub mod image;
 mod json;
+// The way back shares imports and helpers with the way there.
+#[cfg_attr(not(feature = "train"), allow(unused_imports, dead_code))]
 pub mod layer;
 #[cfg(feature = "train")]
 pub mod loss;

@@ -22,6 +22,7 @@ use crate::rng::Rng;
 mod arithmetic;
 #[cfg(feature = "train")]
 mod heat_map;
+#[cfg_attr(not(feature = "train"), allow(unused_imports, dead_code))]
 mod plan;
 mod summary;
 
@@ -46,7 +47,8 @@ pub const MAX_MEMORY: u64 = 1 << 32;
 pub enum Mode {
     /// Probabilities, as fast as they come: layers fused, buffers shared.
     Inference,
-    /// Logits, with all that backward needs; dropout and batch statistics are on.
+    /// Logits, with all that backward needs; dropout and batch statistics are on. Without the feature `train` these are
+    /// off, as nothing can follow.
     Training,
     /// Every layer's own output, as [`Model::layer_output`] shows it.
     Inspection,

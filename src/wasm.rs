@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-use crate::error::{Error, ErrorKind, Result, bail};
+use crate::error::{Error, Result, bail};
 
 #[cfg(feature = "train")]
 mod inspector;
@@ -67,16 +67,6 @@ impl Pixels {
         self.0.resize(len, 0);
         Ok(())
     }
-}
-
-/// The error for `got` values that are no whole number of `len`.
-fn ragged(operation: &str, what: &str, len: usize, got: usize) -> Error {
-    Error::new(
-        ErrorKind::Shape,
-        format!(
-            "{operation}: expected as many {what} of {len} values as the batch has, got {got} values"
-        ),
-    )
 }
 
 /// JSON as JavaScript has it. By way of its text, as what writes that is here anyway.

@@ -5,10 +5,10 @@ use serde::Serialize;
 use serde_json::Map;
 use wasm_bindgen::prelude::*;
 
-use super::{Network, Thrown, ragged, to_js};
+use super::{Network, Thrown, to_js};
 use crate::architecture::Architecture;
 use crate::classifier::Classifier;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::image::Input;
 use crate::model::Model;
 use crate::train::train_on_batch;
@@ -93,4 +93,14 @@ fn built(json: &str, seed: u32) -> Result<Classifier> {
     let labels = (0..model.output_len().max(2)).map(|class| class.to_string()).collect();
     let input = Input { channels, ..Input::rgb(height, width) };
     Classifier::new(model, labels, input, Map::new())
+}
+
+/// The error for `got` values that are no whole number of `len`.
+fn ragged(operation: &str, what: &str, len: usize, got: usize) -> Error {
+    Error::new(
+        ErrorKind::Shape,
+        format!(
+            "{operation}: expected as many {what} of {len} values as the batch has, got {got} values"
+        ),
+    )
 }
