@@ -1,6 +1,6 @@
 /** Builds the npm package into dist/package: one script for each thing that can be imported, its types, and the engine. */
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
@@ -37,6 +37,15 @@ function types() {
   }
 }
 
+/** Tells TypeScript which element a tag is. */
+function tagTypes() {
+  for (const entry of elements()) {
+    const tag = entry.split('/')[1]
+    const name = tag.replaceAll(/(?:^|-)(.)/g, (_, first) => first.toUpperCase())
+    appendFileSync(`${out}/types/${entry}.d.ts`, `declare global {\n  interface HTMLElementTagNameMap {\n    '${tag}': ${name}\n  }\n}\n`)
+  }
+}
+
 function description() {
   const { name, version, description, license, type, engines } = JSON.parse(readFileSync('package.json', 'utf8'))
   /** @param {string} file */
@@ -65,6 +74,7 @@ await bundle(modules)
 // A worker of one file can be copied anywhere, by a bundler that takes it for a plain asset too.
 for (const worker of ['client/worker', 'client/whole-worker']) await bundle([worker], { codeSplitting: false })
 types()
+tagTypes()
 mkdirSync(`${out}/pkg`)
 for (const file of readdirSync('pkg').filter((file) => file.endsWith('.wasm'))) copyFileSync(`pkg/${file}`, `${out}/pkg/${file}`)
 for (const file of ['README.md', 'CHANGELOG.md', 'LICENSE-APACHE', 'LICENSE-MIT']) copyFileSync(`../${file}`, `${out}/${file}`)

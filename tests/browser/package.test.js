@@ -71,6 +71,33 @@ test('Node: the engine may be given as bytes, as an address, compiled', async ()
   assert.equal(await consumer.run(process.execPath, 'given.js', 'wrong', wasm), 'engine\n')
 })
 
+test('Node: elements can be imported, as where pages are rendered ahead', async () => {
+  const elements = consumer.packed.files.map(({ path }) => path).filter((path) => path.startsWith('elements/'))
+  await consumer.write({ 'ahead.js': `
+    for (const element of ${JSON.stringify(elements)}) await import('convlet/' + element)
+    console.log('all')` })
+  assert.ok(elements.length > 10)
+  assert.equal(await consumer.run(process.execPath, 'ahead.js'), 'all\n')
+})
+
+test('Node: what only a page can give is asked for by name', async () => {
+  await consumer.write({ 'wrong.js': `
+    import { readFile } from 'node:fs/promises'
+    import { Classifier } from 'convlet'
+    const said = async (promise) => promise.then(() => 'nothing', ({ name, message }) => name + ': ' + message)
+    const classifier = await Classifier.load(new Uint8Array(await readFile('model.safetensors')))
+    console.log(JSON.stringify([
+      await said(Classifier.load('model.safetensors')),
+      await said(classifier.classify()),
+      await said(classifier.classify(new Blob(['x'], { type: 'image/png' }))),
+      await said(classifier.classify({ data: [1, 2], width: 1, height: 1 })),
+    ]))` })
+  const said = JSON.parse(await consumer.run(process.execPath, 'wrong.js'))
+  for (const [place, message] of [/expected its bytes or an address/, /expected a picture .* got undefined/, /expected pixels/, /four bytes .* got Array/].entries())
+    assert.match(said[place], message)
+  assert.ok(said.every((text) => text.startsWith('ConvletError: ')))
+})
+
 test('types: right use passes, wrong use does not', async () => {
   const check = (name, code) =>
     consumer.write({ [name]: code }).then(() =>
@@ -87,6 +114,7 @@ test('types: right use passes, wrong use does not', async () => {
     const classifier: Alone = await Classifier.load('model.safetensors', { deterministic: true })
     const [{ label, confidence }] = await classifier.classify(new ImageData(1, 1), { topK: 1 })
     export const words: [string, number] = [label, confidence]
+    export const inside = document.querySelector('convlet-classifier')?.answer?.predictions
     export { Camera, ConvletClassifier, ConvletError }`)
   await assert.rejects(
     check('wrong.ts', `

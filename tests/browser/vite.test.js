@@ -51,15 +51,16 @@ test('Vite builds it as it is', async () => {
   await site.close()
 })
 
-test('Vite’s dev server serves it, left out of its bundling ahead', async () => {
-  const server = await vite.createServer({
-    root: consumer.folder,
-    configFile: false,
-    logLevel: 'error',
-    server: { port: 0, host: '127.0.0.1' },
-    optimizeDeps: { exclude: ['convlet'] },
+for (const [how, optimizeDeps] of [['as it is', {}], ['left out of its bundling ahead', { exclude: ['convlet'] }]])
+  test(`Vite’s dev server serves it, ${how}`, async () => {
+    const server = await vite.createServer({
+      root: consumer.folder,
+      configFile: false,
+      logLevel: 'error',
+      server: { port: 0, host: '127.0.0.1' },
+      optimizeDeps,
+    })
+    await server.listen()
+    await works(server.resolvedUrls.local[0])
+    await server.close()
   })
-  await server.listen()
-  await works(server.resolvedUrls.local[0])
-  await server.close()
-})

@@ -31,6 +31,8 @@ export function fileName(url) {
  */
 export async function fetchBytes(url, { signal, onProgress } = {}) {
   const file = fileName(url)
+  if (!globalThis.location && !/^(https?|data|blob):/.test(String(url)))
+    throw new ConvletError('argument', `${file}: expected its bytes or an address with https, as no page is here to look beside, got ${url}`)
   try {
     const response = await soon(file, fetch(url, { signal }))
     if (!response.ok) throw new ConvletError('network', `${file}: the server answered ${response.status}`)

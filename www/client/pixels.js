@@ -27,7 +27,11 @@ const AS_STORED = { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }
  * @returns {Promise<Picture>}
  */
 export async function pictureOf(source) {
+  if (typeof source !== 'object' || !source)
+    throw new ConvletError('picture', `expected a picture (image, canvas, video, bitmap, file or pixels), got ${source}`)
   if ('data' in source) return checkedPixels(source)
+  if (!globalThis.createImageBitmap)
+    throw new ConvletError('picture', 'expected pixels ({ data, width, height }): nothing else can be read outside of a browser')
   try {
     return source instanceof Blob ? await decode(source) : await createImageBitmap(await drawable(source), AS_STORED)
   } catch (thrown) {
@@ -43,7 +47,7 @@ export async function pictureOf(source) {
 function checkedPixels({ data, width, height }) {
   const bytes = data instanceof Uint8Array || data instanceof Uint8ClampedArray
   if (bytes && width > 0 && height > 0 && data.length === width * height * 4) return { data, width, height }
-  const came = bytes ? `${data.length} for ${width} x ${height}` : `a ${Object.prototype.toString.call(data).slice(8, -1)}`
+  const came = bytes ? `${data.length} for ${width} x ${height}` : Object.prototype.toString.call(data).slice(8, -1)
   throw new ConvletError('picture', `pixels: expected four bytes for each of width x height, got ${came}`)
 }
 

@@ -130,7 +130,7 @@ export class ConvletClassifier extends ConvletElement {
       })
       this.classifier = classifier
       const { labels, parameters, name } = classifier
-      this.#state.tell(this.#picture || this.hasAttribute('picture') ? '' : 'Choose a picture, drop it here or paste it.')
+      this.#state.tell(this.#picture || this.hasAttribute('picture') ? '' : 'Choose, drop or paste a picture.')
       this.emit('load', { name, labels, parameters })
       await this.#lookBesides()
     } catch (thrown) {
@@ -146,13 +146,15 @@ export class ConvletClassifier extends ConvletElement {
     else if (this.hasAttribute('picture')) await this.#stillLoaded().then(() => this.#look(this.#still))
   }
 
-  /** Settles when the still picture is there, or has turned out not to be one, which `examine` then says. */
+  /** Settles when the still picture is there, or has turned out not to be one. */
   async #stillLoaded() {
-    if (this.#still.complete) return
-    await new Promise((resolve) => {
-      this.#still.addEventListener('load', resolve, { once: true })
-      this.#still.addEventListener('error', resolve, { once: true })
-    })
+    if (!this.#still.complete)
+      await new Promise((resolve) => {
+        this.#still.addEventListener('load', resolve, { once: true })
+        this.#still.addEventListener('error', resolve, { once: true })
+      })
+    // Not found, no picture, or not allowed: a page is not told which.
+    if (this.#still.naturalWidth === 0) throw new ConvletError('io', `${this.getAttribute('picture')}: cannot be read as a picture`)
   }
 
   /**

@@ -1,10 +1,13 @@
 import { BASE } from './sheet.js'
 
+/** Where pages are rendered ahead, as in Node, there are no elements: the modules can be imported there all the same. */
+const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class {})
+
 /**
  * What all of Convlet's elements are: a shadow root with its own styles, and a life that begins when the element enters
  * a page and ends, with all that was begun in it, when the element leaves.
  */
-export class ConvletElement extends HTMLElement {
+export class ConvletElement extends Base {
   /** Ends with the present life. @type {AbortController | undefined} */
   #life
 
@@ -66,13 +69,13 @@ export class ConvletElement extends HTMLElement {
 }
 
 /**
- * Defines the element, unless another copy of this module has.
+ * Defines the element where there is a page, unless another copy of this module has.
  *
  * @param {string} name
  * @param {CustomElementConstructor} element
  */
 export function define(name, element) {
-  if (!customElements.get(name)) customElements.define(name, element)
+  if (globalThis.customElements && !customElements.get(name)) customElements.define(name, element)
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Classifier } from '../../client/classifier.js'
+import { ConvletError } from '../../client/errors.js'
 
 /** @import { Progress } from '../../client/fetch.js' */
 
@@ -27,6 +28,7 @@ const models = new Map()
  * @returns {Promise<Classifier>}
  */
 export async function sharedModel(src, { integrity = '', inspect, signal, onProgress }) {
+  if (!src) throw new ConvletError('argument', 'No network is named yet: src is missing.')
   const url = new URL(src, document.baseURI).href
   const key = `${integrity} ${url}`
   const model = models.get(key) ?? load(key, url, { integrity, inspect })

@@ -7,6 +7,8 @@
  * @param {string} css
  */
 export function sheet(css) {
+  // Where pages are rendered ahead, nothing is shown.
+  if (!globalThis.CSSStyleSheet) return /** @type {CSSStyleSheet} */ ({})
   const made = new CSSStyleSheet()
   made.replaceSync(css)
   return made
