@@ -57,6 +57,22 @@ const shown = (page, id) =>
     state: shadowRoot.querySelector('.state').textContent,
   }))
 
+for (const width of [320, 360, 480, 1280])
+  test(`${width} pixels wide: as high with an answer as before the network was there`, async () => {
+    const { page, context } = await open({ viewport: { width, height: 900 } })
+    const heights = await page.evaluate(async () => {
+      const element = add('convlet-classifier', { id: 'a', src: 'colours.safetensors', camera: '', loading: 'eager' })
+      const height = () => element.getBoundingClientRect().height
+      const heights = [height()]
+      await told('a', 'load')
+      heights.push(height())
+      await element.classify(new ImageData(9, 9))
+      return [...heights, height()]
+    })
+    assert.equal(new Set(heights).size, 1, heights.join())
+    await context.close()
+  })
+
 test('it loads, classifies its picture and tells of both', async () => {
   const { page, context, assertQuiet } = await open()
   const { load, answer, progress } = await page.evaluate(async () => {
