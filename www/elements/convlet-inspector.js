@@ -22,6 +22,7 @@ const STEP = 300
 
 const STYLE = sheet(`
 :host { display: grid; gap: 1rem; min-height: 40rem; align-content: start; }
+.state:empty { display: none; }
 .strip { display: flex; gap: 0.5rem; overflow-x: auto; padding: 4px; }
 .layer {
   flex: none; display: grid; gap: 0.125rem; justify-items: start; width: 9.75rem; padding: 0.5rem; border: 1px solid var(--line);
@@ -198,7 +199,10 @@ export class ConvletInspector extends ConvletElement {
    */
   #tile(layer) {
     const { name, className, outputShape } = /** @type {Inspection} */ (this.inspection).layers[layer]
-    const tile = make('button', 'layer', make('canvas', ''), make('span', 'layer-name', name), make('span', 'soft', className), make('span', 'soft', shapeText(outputShape)), make('span', 'soft pace'))
+    // A long name is broken where it is joined.
+    const words = name.split('_').flatMap((word, place) => (place > 0 ? ['_', make('wbr', ''), word] : [word]))
+    const lines = [make('span', 'soft', className), make('span', 'soft', shapeText(outputShape)), make('span', 'soft pace')]
+    const tile = make('button', 'layer', make('canvas', ''), make('span', 'layer-name', ...words), ...lines)
     tile.type = 'button'
     // A convolution, its normalization and its activation belong together.
     tile.classList.toggle('follows', ['BatchNormalization', 'ReLU', 'LeakyReLU', 'Activation', 'Softmax', 'Dropout'].includes(className))
