@@ -1,11 +1,12 @@
 /**
  * Measures the studio: `npm run measure:teach -- DIRECTORY` after `npm run build` in www; DIRECTORY holds a folder of
- * pictures a class, of which 40 are taken. Click on 'Train' to finished, and the page's longest task meanwhile; then the
- * memory that 5,000 pictures take, and how smoothly they scroll.
+ * pictures a class, of which 40 are taken. Click on 'Train' to finished, and the page's longest task meanwhile; what was
+ * downloaded for it; then the memory that 5,000 pictures take, and how smoothly they scroll.
  */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { launch } from './support/browser.js'
 import { servePage } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
@@ -37,6 +38,16 @@ async function open(browser) {
 async function name(studio, names) {
   for (let i = 2; i < names.length; i++) await studio.page.locator('#add-class').click()
   for (const [i, name] of names.entries()) await studio.rename(`Class ${i + 1}`, name)
+}
+
+/** Bytes with gzip of all that the page has fetched so far but networks and pictures: page, styles, scripts, engine. */
+async function weigh(page) {
+  const paths = await page.evaluate(() => [location.href, ...performance.getEntriesByType('resource').map(({ name }) => name)])
+  const own = paths.filter((path) => path.startsWith(server.url) && /\.(html|css|js|wasm)$/.test(path))
+  // A worker's own script may be no resource of the page's.
+  const all = new Set([...own, ...page.workers().map((worker) => worker.url())])
+  const lengths = [...all].map(async (path) => gzipSync(Buffer.from(await (await fetch(path)).arrayBuffer()), { level: 9 }).length)
+  return (await Promise.all(lengths)).reduce((sum, length) => sum + length, 0)
 }
 
 /** Clicks on 'Train'; the milliseconds until the network is there and judged, and the longest task. */
@@ -75,6 +86,7 @@ const browser = await launch()
         `${Math.max(...runs.map(({ longest }) => longest)).toFixed(0)} ms (0: none over 50)`,
     )
   }
+  console.log(`the page so far, with gzip, without its networks: ${((await weigh(studio.page)) / 1000).toFixed(0)} kB`)
   await studio.close()
 }
 await browser.close()

@@ -2,6 +2,7 @@ import { Trainer } from '../client/trainer.js'
 import { messageOf } from '../client/errors.js'
 import { byId, make } from '../page/dom.js'
 import { whole } from '../page/format.js'
+import { ENGINE } from './engine.js'
 
 /**
  * A layer as the visitor puts it: `size` is filters, units, the side of a pool or percent dropped.
@@ -143,7 +144,7 @@ export class ArchitectureEditor {
   async summarize() {
     const asked = ++this.#asked
     try {
-      const { layers, parameters } = await Trainer.summarize(this.architecture)
+      const { layers, parameters } = await Trainer.summarize(this.architecture, ENGINE)
       if (asked !== this.#asked) return
       this.#total.textContent = `${whole(parameters)} parameters`
       this.#total.classList.remove('wrong')

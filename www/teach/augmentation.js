@@ -1,5 +1,6 @@
 import { Trainer } from '../client/trainer.js'
 import { byId, make } from '../page/dom.js'
+import { ENGINE } from './engine.js'
 import { augmentOption, shownAugmentation } from './settings.js'
 
 /** @import { Project } from './project.js' */
@@ -64,7 +65,7 @@ export class AugmentationPanel {
   async show() {
     const { augmentation, depth } = this.#settings.values
     try {
-      this.#shown = augmentation ?? shownAugmentation((await Trainer.defaults(depth, { examples: this.#project.size })).augment)
+      this.#shown = augmentation ?? shownAugmentation((await Trainer.defaults(depth, { examples: this.#project.size, ...ENGINE })).augment)
     } catch (thrown) {
       return this.#onError(thrown)
     }
@@ -84,12 +85,12 @@ export class AugmentationPanel {
     byId('augment-empty', HTMLElement).hidden = picture !== undefined
     if (picture === undefined || !this.#fold.open) return this.#samples.replaceChildren()
     try {
-      this.#trainer ??= Trainer.create({ base: this.#base(), labels: ['a', 'b'], depth: 'head', deterministic: true })
+      this.#trainer ??= Trainer.create({ base: this.#base(), labels: ['a', 'b'], depth: 'head', ...ENGINE })
       const trainer = await this.#trainer
       const blob = await this.#project.blob(picture)
       if (!blob || asked !== this.#asked) return
       const { augmentation } = this.#settings.values
-      const augment = augmentation ? augmentOption(augmentation) : (await Trainer.defaults(this.#settings.values.depth)).augment
+      const augment = augmentation ? augmentOption(augmentation) : (await Trainer.defaults(this.#settings.values.depth, ENGINE)).augment
       const samples = await trainer.preview(blob, { augment, seed: asked, count: SAMPLES })
       if (asked === this.#asked) this.#samples.replaceChildren(...samples.map(drawn))
     } catch (thrown) {

@@ -4,6 +4,7 @@ import { percent, whole } from '../page/format.js'
 import { MODELS } from '../page/models.js'
 import { ArchitectureEditor } from './architecture.js'
 import { AugmentationPanel } from './augmentation.js'
+import { ENGINE } from './engine.js'
 import { augmentOption } from './settings.js'
 
 /** @import { Project } from './project.js' */
@@ -181,7 +182,7 @@ export class TrainPanel {
   /** An empty field says what holds for it. */
   async #showDefaults() {
     const { depth } = this.#settings.values
-    const defaults = await Trainer.defaults(depth, { examples: this.#project.size })
+    const defaults = await Trainer.defaults(depth, { examples: this.#project.size, ...ENGINE })
     if (depth !== this.#settings.values.depth) return
     for (const [name, scale] of Object.entries(NUMBERS)) {
       const value = /** @type {{ [name: string]: unknown }} */ (defaults)[name]

@@ -2,6 +2,7 @@ import { Classifier } from '../client/classifier.js'
 import { ConvletError } from '../client/errors.js'
 import { fetchBytes, fileName } from '../client/fetch.js'
 import { Trainer } from '../client/trainer.js'
+import { ENGINE } from './engine.js'
 
 /** @import { Examination } from '../client/classifier.js' */
 /** @import { PictureSource } from '../client/pixels.js' */
@@ -73,7 +74,7 @@ export class Training extends EventTarget {
     /** @type {Result | undefined} */
     const result = await this.#store.get('result')
     if (result) {
-      this.#classifier = await Classifier.load(result.model, { deterministic: true })
+      this.#classifier = await Classifier.load(result.model, ENGINE)
       this.result = result
       this.history = result.history
       this.#become('idle')
@@ -167,7 +168,7 @@ export class Training extends EventTarget {
    */
   async #prepare({ recipe, labels, examples, checkpoint }, signal) {
     const base = await this.#fetched(recipe.base, signal)
-    const options = { ...recipe, base, labels, deterministic: true, signal }
+    const options = { ...recipe, base, labels, ...ENGINE, signal }
     const trainer = checkpoint ? await Trainer.resume(checkpoint, options) : await Trainer.create(options)
     for (let start = 0; start < examples.length; start += AT_A_TIME) {
       signal.throwIfAborted()
@@ -225,7 +226,7 @@ export class Training extends EventTarget {
     const heldOut = indices.length < examples.length
     const model = await trainer.save()
     const result = { model, labels, history: this.history, verdict: { confusion, perClass, pictures, heldOut } }
-    const classifier = await Classifier.load(model, { deterministic: true })
+    const classifier = await Classifier.load(model, ENGINE)
     await this.#store.set('result', result)
     await this.forget()
     await this.#classifier?.dispose()
@@ -240,7 +241,7 @@ export class Training extends EventTarget {
    * @returns {Promise<boolean>} whether it does
    */
   async adopt(model) {
-    const classifier = await Classifier.load(model, { deterministic: true })
+    const classifier = await Classifier.load(model, ENGINE)
     const { labels } = classifier
     const classes = this.#project.trainable
     if (this.isBusy || !classes.length || !classes.every(({ name }) => labels.includes(name))) {
