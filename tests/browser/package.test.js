@@ -93,7 +93,7 @@ test('Node: what only a page can give is asked for by name', async () => {
       await said(classifier.classify({ data: [1, 2], width: 1, height: 1 })),
     ]))` })
   const said = JSON.parse(await consumer.run(process.execPath, 'wrong.js'))
-  for (const [place, message] of [/expected its bytes or an address/, /expected a picture .* got undefined/, /expected pixels/, /four bytes .* got Array/].entries())
+  for (const [place, message] of [/expected its bytes, or an address/, /expected a picture .* got undefined/, /expected pixels/, /four bytes .* got Array/].entries())
     assert.match(said[place], message)
   assert.ok(said.every((text) => text.startsWith('ConvletError: ')))
 })

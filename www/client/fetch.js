@@ -31,8 +31,6 @@ export function fileName(url) {
  */
 export async function fetchBytes(url, { signal, onProgress } = {}) {
   const file = fileName(url)
-  if (!globalThis.location && !/^(https?|data|blob):/.test(String(url)))
-    throw new ConvletError('argument', `${file}: expected its bytes or an address with https, as no page is here to look beside, got ${url}`)
   try {
     const response = await soon(file, fetch(url, { signal }))
     if (!response.ok) throw new ConvletError('network', `${file}: the server answered ${response.status}`)
@@ -42,6 +40,9 @@ export async function fetchBytes(url, { signal, onProgress } = {}) {
   } catch (thrown) {
     signal?.throwIfAborted()
     if (thrown instanceof ConvletError) throw thrown
+    // Outside of a page, there is nothing that an address could be beside.
+    if (/** @type {any} */ (thrown)?.cause?.code === 'ERR_INVALID_URL')
+      throw new ConvletError('argument', `${file}: expected its bytes, or an address with https, got ${url}`, { cause: thrown })
     throw new ConvletError('network', `${file}: could not be fetched (${messageOf(thrown)})`, { cause: thrown })
   }
 }
