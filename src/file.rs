@@ -314,10 +314,7 @@ fn read_input(text: Option<&str>, [h, w, c]: [usize; 3]) -> Result<Input> {
 
 fn input_json(input: &Input) -> String {
     let Input { height, width, channels, resize, rescale } = input;
-    let resize = match resize {
-        Resize::Squash => "squash",
-        Resize::Crop => "crop",
-    };
+    let resize = resize.name();
     // JSON's shortest form of an f32; it was checked to be a number.
     let rescale = serde_json::to_string(rescale).unwrap_or_default();
     format!(

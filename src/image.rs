@@ -20,6 +20,16 @@ pub enum Resize {
     Crop,
 }
 
+impl Resize {
+    /// As the model file has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Squash => "squash",
+            Self::Crop => "crop",
+        }
+    }
+}
+
 /// What a model takes, and how a picture is made into it. Travels in the model file.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Input {

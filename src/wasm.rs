@@ -11,6 +11,8 @@ use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, Result, bail};
+use crate::image::Input;
+use crate::json::object;
 
 #[cfg(feature = "train")]
 mod inspector;
@@ -67,6 +69,17 @@ impl Pixels {
         self.0.resize(len, 0);
         Ok(())
     }
+}
+
+/// What a network takes, as JavaScript has it.
+fn described(input: &Input) -> Thrown<JsValue> {
+    parsed(object! {
+        "height": input.height,
+        "width": input.width,
+        "channels": input.channels,
+        "resize": input.resize.name(),
+        "rescale": input.rescale,
+    })
 }
 
 /// JSON as JavaScript has it. By way of its text, as what writes that is here anyway.

@@ -3,9 +3,8 @@
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-use super::{Pixels, Thrown, parsed};
+use super::{Pixels, Thrown, described, parsed};
 use crate::classifier::Classifier;
-use crate::image::Resize;
 use crate::json::object;
 use crate::model::LayerSummary;
 #[cfg(feature = "train")]
@@ -50,18 +49,7 @@ impl Network {
         unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
     )]
     pub fn input(&self) -> Thrown<JsValue> {
-        let input = self.classifier.input();
-        let resize = match input.resize {
-            Resize::Squash => "squash",
-            Resize::Crop => "crop",
-        };
-        parsed(object! {
-            "height": input.height,
-            "width": input.width,
-            "channels": input.channels,
-            "resize": resize,
-            "rescale": input.rescale,
-        })
+        described(self.classifier.input())
     }
 
     /// Weights in all.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::{Network, Pixels, Thrown, to_js};
+use super::{Network, Pixels, Thrown, described, to_js};
 use crate::error::{Error, ErrorKind};
 use crate::train::{Logs, Progress};
 use crate::transfer::{Confusion, Depth, Event, Recipe, Transfer};
@@ -87,7 +87,7 @@ impl Trainer {
         unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
     )]
     pub fn input(&self) -> Thrown<JsValue> {
-        to_js(self.transfer.input())
+        described(self.transfer.input())
     }
 
     /// Weights in all, of the whole network.

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { launch, newPage } from './support/browser.js'
-import { BLANK } from './support/client-page.js'
+import { serveClient } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
 import { png } from './support/pictures.js'
-import { serve, WWW } from './support/server.js'
+import { WWW } from './support/server.js'
 
 /** Confidences are at most 1, and the sums below them less than a hundred steps long. */
 const TOLERANCE = 1e-5
@@ -23,9 +23,8 @@ let browser, server
 
 before(async () => {
   browser = await launch()
-  server = await serve(WWW, {
-    '/blank.html': BLANK,
-    '/model.safetensors': answerWith(fixture),
+  server = await serveClient({
+'/model.safetensors': answerWith(fixture),
     '/picture.png': answerWith(picture, { 'content-type': 'image/png' }),
   })
 })

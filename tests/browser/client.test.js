@@ -2,19 +2,16 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { launch, newPage } from './support/browser.js'
-import { BLANK } from './support/client-page.js'
+import { serveClient } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
 import { colourModel } from './support/models.js'
 import { plainPng } from './support/pictures.js'
-import { serve, WWW } from './support/server.js'
 
 let browser, server, page, assertQuiet
 
 before(async () => {
   browser = await launch()
-  server = await serve(WWW, {
-    '/blank.html': BLANK,
-    '/colours.safetensors': answerWith(colourModel()),
+  server = await serveClient({
     '/red.png': answerWith(plainPng(20, 10, [220, 30, 40]), { 'content-type': 'image/png' }),
     '/stalled.safetensors': (_request, response) => response.writeHead(200, { 'content-length': 1000 }).write('x'),
   })

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { launch } from './support/browser.js'
-import { BLANK, openClient } from './support/client-page.js'
+import { openClient, serveClient } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
 import { answerCut } from './support/faults.js'
 import { colourModel } from './support/models.js'
-import { serve, WWW } from './support/server.js'
+import { WWW } from './support/server.js'
 
 /** The engine's code, by part. */
 const CODE = { classifier: readFileSync(join(WWW, 'pkg/classifier_bg.wasm')), whole: readFileSync(join(WWW, 'pkg/convlet_bg.wasm')) }
@@ -20,9 +20,7 @@ let browser, server
 
 before(async () => {
   browser = await launch()
-  server = await serve(WWW, {
-    '/blank.html': BLANK,
-    '/colours.safetensors': answerWith(colourModel()),
+  server = await serveClient({
     '/cut.safetensors': answerCut(LARGE),
     '/cut-classifier.wasm': answerCut(CODE.classifier, 'application/wasm'),
     '/cut-whole.wasm': answerCut(CODE.whole, 'application/wasm'),

@@ -7,11 +7,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch } from './support/browser.js'
-import { BLANK, openClient } from './support/client-page.js'
+import { openClient, serveClient } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
 import { firstPages, withMemoryLimit } from './support/faults.js'
-import { colourModel } from './support/models.js'
-import { serve, WWW } from './support/server.js'
+import { WWW } from './support/server.js'
 
 /** The engine's code: the whole, and the part that classifies. */
 const CODE = ['convlet', 'classifier'].map((name) => readFileSync(join(WWW, `pkg/${name}_bg.wasm`)))
@@ -25,9 +24,7 @@ let browser, server
 
 before(async () => {
   browser = await launch()
-  server = await serve(WWW, {
-    '/blank.html': BLANK,
-    '/colours.safetensors': answerWith(colourModel()),
+  server = await serveClient({
     ...Object.fromEntries(
       CODE.map((wasm, part) => [
         `/limited-${part}.wasm`,

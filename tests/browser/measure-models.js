@@ -1,15 +1,12 @@
 /** How long the shipped networks take for a picture at batch 1, in turns: node measure-models.js */
 import { launch, newPage } from './support/browser.js'
-import { BLANK } from './support/client-page.js'
-import { serve, WWW } from './support/server.js'
+import { serveClient } from './support/client-page.js'
 
 const MODELS = ['article', 'pets']
 const ROUNDS = 300
 
 const browser = await launch()
-const server = await serve(WWW, {
-  '/blank.html': BLANK,
-})
+const server = await serveClient()
 const { page } = await newPage(browser)
 for (const deterministic of [true, false]) {
   await page.goto(`${server.url}blank.html`)

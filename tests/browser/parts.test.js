@@ -4,18 +4,15 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch, newPage } from './support/browser.js'
-import { BLANK, openClient } from './support/client-page.js'
+import { openClient, serveClient } from './support/client-page.js'
 import { answerWith } from './support/convlet-page.js'
-import { colourModel } from './support/models.js'
-import { serve, WWW } from './support/server.js'
+import { WWW } from './support/server.js'
 
 let browser, server
 
 before(async () => {
   browser = await launch()
-  server = await serve(WWW, {
-    '/blank.html': BLANK,
-    '/colours.safetensors': answerWith(colourModel()),
+  server = await serveClient({
     '/model.safetensors': answerWith(readFileSync(join(WWW, '../tests/fixtures/keras.safetensors'))),
   })
 })

@@ -4,16 +4,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch, newPage } from './support/browser.js'
-import { BLANK } from './support/client-page.js'
-import { serve, WWW } from './support/server.js'
+import { serveClient } from './support/client-page.js'
+import { WWW } from './support/server.js'
 
 let browser, server, page
 
 before(async () => {
   browser = await launch()
-  server = await serve(WWW, {
-    '/blank.html': BLANK,
-  })
+  server = await serveClient()
   ;({ page } = await newPage(browser))
   await page.goto(`${server.url}blank.html`)
   await page.evaluate(setUp)

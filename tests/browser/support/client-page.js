@@ -1,15 +1,25 @@
 import { newPage } from './browser.js'
 import { answerWith } from './convlet-page.js'
 import { useMortalWorkers } from './faults.js'
+import { colourModel } from './models.js'
+import { serve, WWW } from './server.js'
 
-/** An empty page, to be served as `/blank.html`. */
-export const BLANK = answerWith('<!doctype html><link rel="icon" href="data:,"><title>blank</title>', { 'content-type': 'text/html' })
+/** An empty page. */
+const BLANK = answerWith('<!doctype html><link rel="icon" href="data:,"><title>blank</title>', { 'content-type': 'text/html' })
+
+/**
+ * The sources, an empty page `/blank.html`, a model `/colours.safetensors`, and what else a test wants answered.
+ *
+ * @param {Parameters<typeof serve>[1]} [answers]
+ */
+export const serveClient = (answers = {}) =>
+  serve(WWW, { '/blank.html': BLANK, '/colours.safetensors': answerWith(colourModel()), ...answers })
 
 /**
  * A page with the client in it, workers that can be killed, and a model that works; or an engine of the test's own.
  *
  * @param {import('playwright-core').Browser} browser
- * @param {{ url: string }} server that has `BLANK` as `/blank.html`, and `/colours.safetensors`
+ * @param {{ url: string }} server of `serveClient`
  * @param {{ clock?: boolean, wasm?: Parameters<import('../../../www/client/build.js').setWasm>[0] }} [options] `clock`:
  *   time can be made to pass; `wasm`: where the engine is
  */
