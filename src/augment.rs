@@ -5,15 +5,15 @@
 
 use std::f32::consts::PI;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+use crate::json::{Record, record};
 use crate::kernel::colour::{brightness, contrast, saturation};
 use crate::kernel::warp::warp;
 use crate::rng::Rng;
 
 /// What may be done to a picture. [`Augment::default`] does nothing.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Augment {
     /// Degrees, drawn from plus or minus this.
     pub rotation_range: f32,
@@ -39,6 +39,20 @@ pub struct Augment {
     pub cut_out: f32,
 }
 
+record!(Augment {
+    rotation_range,
+    width_shift_range,
+    height_shift_range,
+    shear_range,
+    zoom_range,
+    horizontal_flip,
+    vertical_flip,
+    brightness_range,
+    contrast_range,
+    saturation_range,
+    cut_out,
+});
+
 impl Default for Augment {
     fn default() -> Self {
         Self {
@@ -61,6 +75,11 @@ impl Augment {
     /// The article's: shear 0.2 degrees, zoom 0.8 to 1.2, flipped left and right.
     pub fn article() -> Self {
         Self { shear_range: 0.2, zoom_range: [0.8, 1.2], horizontal_flip: true, ..Self::default() }
+    }
+
+    /// The fields by their names, without those that are `None`.
+    pub fn to_json(&self) -> Map<String, Value> {
+        self.to_map()
     }
 
     /// Draws what happens to one picture. Takes the same draws from `rng` whatever is switched on, so that one option

@@ -2,8 +2,12 @@
 //! readers of such a file may see two different models, and so is a text of more than [`MAX_JSON`] bytes, since a
 //! [`Value`] takes some 40 times the memory of the shortest text for it.
 
+#[cfg(feature = "train")]
+pub(crate) mod fields;
 mod reader;
 
+#[cfg(feature = "train")]
+pub(crate) use fields::{Field, Record, names, record};
 pub(crate) use reader::{Read, Reader};
 use serde_json::Value;
 
@@ -82,6 +86,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::parse;
+    use crate::rng::Rng;
 
     #[test]
     fn agrees_with_serde_json() {
@@ -155,6 +160,54 @@ mod tests {
             let theirs = serde_json::from_str::<super::Value>(text);
             assert_eq!(parse(text).ok(), theirs.ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn reads_numbers() {
+        let mut rng = Rng::new(0);
+        let mut exact = 0;
+        for _ in 0..20_000 {
+            let digits = 1 + rng.below(20);
+            let mut text: String =
+                (0..digits).map(|_| char::from(b'0' + rng.below(10) as u8)).collect();
+            text.insert(rng.below(digits), '.');
+            let text = format!(
+                "{}{text}e{}",
+                if text.starts_with('.') { "0" } else { "1" },
+                rng.below(600) as i32 - 310
+            );
+            let expected: f64 = text.parse().unwrap();
+            match parse(&text) {
+                Ok(value) => {
+                    let got = value.as_f64().unwrap();
+                    exact += usize::from(got == expected);
+                    assert!(
+                        got.to_bits().abs_diff(expected.to_bits()) <= 4,
+                        "{text}: {got:e}, not {expected:e}"
+                    );
+                }
+                Err(_) => assert!(expected > 1e308, "{text}"),
+            }
+        }
+        assert!(exact > 8_000, "{exact} of 20000 to the last bit");
+    }
+
+    #[test]
+    fn short_numbers_are_exact() {
+        for digits in (0..1_000_000_000_u64).step_by(999_983) {
+            for power in -22..=22 {
+                let text = format!("{digits}e{power}");
+                assert_eq!(parse(&text).unwrap().as_f64(), text.parse().ok(), "{text}");
+            }
+        }
+        for whole in [0, 1, u64::MAX, 1 << 53] {
+            assert_eq!(parse(&whole.to_string()), Ok(whole.into()));
+        }
+        for whole in [-1, i64::MIN, i64::MIN + 1] {
+            assert_eq!(parse(&whole.to_string()), Ok(whole.into()));
+        }
+        assert_eq!(parse("18446744073709551616"), Ok((u64::MAX as f64).into()));
+        assert_eq!(parse(&format!("1{}e-5000", "0".repeat(5000))), Ok(1.0.into()));
     }
 
     #[test]

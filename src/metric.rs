@@ -36,8 +36,7 @@ pub fn one_hot(class: usize, row: &mut [f32]) {
 }
 
 /// What pictures were taken for: a row for what they show, a column for what they were taken for.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion(pub Vec<Vec<usize>>);
 
 impl Confusion {

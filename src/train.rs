@@ -6,6 +6,7 @@
 use ndarray::{ArrayView2, ArrayView4};
 
 use crate::error::{Result, bail, shown};
+use crate::json::record;
 use crate::loss::Loss;
 use crate::metric::{correct, predicted_class};
 use crate::model::{Mode, Model};
@@ -23,19 +24,19 @@ pub use schedule::Schedule;
 pub use trainer::{FitOptions, Progress, Trainer};
 
 /// One epoch's figures, under Keras's names.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logs {
     /// Mean loss over the examples trained on, each as the network was when it was met.
     pub loss: f32,
     /// The share of them that was classified rightly.
     pub accuracy: f32,
     /// Mean loss over the validation set after the epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub val_loss: Option<f32>,
     /// The share of the validation set that was classified rightly.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub val_accuracy: Option<f32>,
 }
+
+record!(Logs { loss, accuracy, val_loss, val_accuracy });
 
 /// What a callback is told.
 #[derive(Clone, Debug)]

@@ -32,7 +32,7 @@ mod surgery;
 
 pub use crate::metric::Confusion;
 pub use recipe::{Depth, Rate, Recipe};
-use run::{Run, recipe_json};
+use run::Run;
 use samples::Sample;
 
 /// A network being taught.
@@ -320,7 +320,7 @@ impl Transfer {
             run.trainer.history().iter().map(figure).collect::<Vec<_>>().into()
         };
         let training: Map<String, Value> = object! {
-            "recipe": recipe_json(&run.recipe)?,
+            "recipe": run.recipe.to_json(),
             "examples": run.training.len(),
             "validation_examples": run.validation.len(),
             "history": object! {

@@ -5,8 +5,6 @@
 //! `Error` with a `code` ([`ErrorKind::code`](crate::error::ErrorKind::code)).
 
 use js_sys::{Error as JsError, Reflect};
-#[cfg(feature = "train")]
-use serde::Serialize;
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
@@ -85,9 +83,4 @@ fn described(input: &Input) -> Thrown<JsValue> {
 /// JSON as JavaScript has it. By way of its text, as what writes that is here anyway.
 fn parsed(value: impl Into<Value>) -> Thrown<JsValue> {
     js_sys::JSON::parse(&value.into().to_string())
-}
-
-#[cfg(feature = "train")]
-fn to_js(value: &impl Serialize) -> Thrown<JsValue> {
-    Ok(serde_wasm_bindgen::to_value(value)?)
 }

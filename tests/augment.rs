@@ -172,12 +172,6 @@ fn one_option_leaves_the_others_draws() {
 }
 
 #[test]
-fn json_needs_only_what_differs() {
-    let augment: Augment = serde_json::from_str(r#"{"rotation_range": 10}"#).unwrap();
-    assert_eq!(augment, Augment { rotation_range: 10.0, ..Augment::default() });
-}
-
-#[test]
 fn contrast_and_saturation_turn_about_the_mean_and_the_grey() {
     let image = [0.2, 0.4, 0.6, 0.4, 0.6, 0.8];
     let mut out = [0.0; 6];

@@ -437,6 +437,19 @@ fn a_resumed_training_ends_in_the_same_weights() {
         resume(&saved, &mut Model::new(graph(), 1).unwrap(), "recipe").unwrap_err().kind(),
         ErrorKind::File
     );
+    for (text, damaged, message) in [
+        ("[0,0,0]", "[0,0.0]", "checkpoint: epoch: expected a whole number, got 0.0"),
+        ("[0,0,0]", "[0,000]", "checkpoint: epoch: invalid number at line 1 column 4"),
+        ("[0,0,0]", "[0,  0]", "checkpoint: epoch: expected loss, correct and count, got [0,  0]"),
+        ("val_loss", "val_lost", "checkpoint: history: val_lost: expected one of loss, accuracy, "),
+    ] {
+        let at = saved.windows(text.len()).position(|part| part == text.as_bytes()).unwrap();
+        let mut bytes = saved.clone();
+        bytes[at..][..text.len()].copy_from_slice(damaged.as_bytes());
+        let error = resume(&bytes, &mut model(1), "recipe").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::File);
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
     // An epoch that is further than there are examples.
     let text = b"[0,0,0]";
     let at = saved.windows(text.len()).position(|part| part == text).unwrap();

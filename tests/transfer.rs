@@ -206,6 +206,50 @@ fn a_training_that_diverges_rolls_back() {
 }
 
 #[test]
+fn a_recipe_is_changed_by_json() {
+    let recipe = Recipe::defaults(Depth::Whole, 30);
+    assert_eq!(recipe.clone().with(&recipe.to_json().into()).unwrap(), recipe);
+    let options = json!({
+        "depth": "head", "epochs": 7, "learning_rate": 0.5, "ema_momentum": 0.9, "schedule": "plateau",
+        "augment": {"rotation_range": 10, "brightness_range": [0.5, 1]},
+    });
+    let expected = Recipe {
+        depth: Depth::Head,
+        epochs: 7,
+        learning_rate: 0.5,
+        ema_momentum: Some(0.9),
+        schedule: Rate::Plateau,
+        augment: Augment {
+            rotation_range: 10.0,
+            brightness_range: Some([0.5, 1.0]),
+            ..Augment::default()
+        },
+        ..recipe.clone()
+    };
+    assert_eq!(recipe.clone().with(&options).unwrap(), expected);
+    for (options, message) in [
+        (json!([]), "options: expected an object, got []"),
+        (json!({"epoch": 7}), "options: epoch: expected one of depth, epochs, batch_size, "),
+        (json!({"epochs": 2.5}), "options: epochs: expected a whole number, got 2.5"),
+        (
+            json!({"schedule": "steep"}),
+            "options: schedule: expected constant or cosine or one_cycle or plateau, got \"steep\"",
+        ),
+        (
+            json!({"augment": {"zoom_range": 2}}),
+            "options: augment: zoom_range: expected two numbers, got 2",
+        ),
+    ] {
+        let error = recipe.clone().with(&options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Argument);
+        assert!(error.to_string().starts_with(message), "{error}");
+    }
+    assert_eq!(Depth::named("scratch").unwrap(), Depth::Scratch);
+    let error = Depth::named("half").unwrap_err().to_string();
+    assert_eq!(error, "depth: expected head or whole or scratch, got \"half\"");
+}
+
+#[test]
 fn features_are_computed_once_and_anew_when_they_must_be() {
     let head = Recipe { epochs: 1, ..recipe(Depth::Head) };
     let mut transfer = filled(4);

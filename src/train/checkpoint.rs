@@ -5,12 +5,13 @@
 //! the metadata the history, how far the epoch is, the optimizer's step count and the `recipe`, a text of the caller's that must be the same
 //! when the training goes on.
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::trainer::{Best, FitOptions, Trainer};
 use super::{Logs, Tally};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::file::{Storage, Weight, container};
+use crate::json::{self, Field, object};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 
@@ -45,17 +46,18 @@ impl Trainer {
             }
         }
         let tally = self.tally();
-        let metadata = json!({
+        let epoch = vec![tally.loss.to_bits(), tally.correct as u64, tally.count as u64];
+        let history: Value = self.history().iter().map(Field::write).collect();
+        let metadata = object! {
             "format": FORMAT,
             "version": "1",
             "recipe": recipe,
-            "history": json!(self.history()).to_string(),
+            "history": history.to_string(),
             "iterations": iterations.to_string(),
             "step": model.step().to_string(),
-            "epoch": json!([tally.loss.to_bits(), tally.correct, tally.count]).to_string(),
-            "best_accuracy": json!(self.best().map(|best| best.accuracy)).to_string(),
-        });
-        let metadata = metadata.as_object().cloned().unwrap_or_else(Map::<String, Value>::new);
+            "epoch": epoch.write().to_string(),
+            "best_accuracy": self.best().map(|best| best.accuracy).write().to_string(),
+        };
         container::write(metadata, &tensors, Storage::F32)
     }
 
@@ -88,6 +90,7 @@ impl Trainer {
         }
         let history: Vec<Logs> = parse("history", entry("history")?)?;
         let accuracy: Option<f32> = parse("best_accuracy", entry("best_accuracy")?)?;
+        let epoch: Vec<u64> = parse("epoch", entry("epoch")?)?;
         let mut tensors = tensors;
         let mut take = |kind: &str, i: usize, model: &Model| -> Result<Vec<f32>> {
             let parameter = &model.parameters()[i];
@@ -132,16 +135,21 @@ impl Trainer {
         for (parameter, value) in model.parameters_mut().iter_mut().zip(weights) {
             parameter.value = value;
         }
-        let (loss, correct, count) = match metadata.get("epoch") {
-            Some(epoch) => parse("epoch", epoch)?,
-            None => (0, 0, 0),
+        let Ok([loss, correct, count]) = <[_; 3]>::try_from(epoch) else {
+            bail!(
+                File,
+                "checkpoint: epoch: expected loss, correct and count, got {}",
+                entry("epoch")?
+            );
         };
+        let (correct, count) = (correct as usize, count as usize);
         let tally = Tally { loss: f64::from_bits(loss), correct, count };
         Ok(Self::going_on(options, optimizer, history, best, tally))
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T> {
-    serde_json::from_str(text)
+fn parse<T: Field>(key: &str, text: &str) -> Result<T> {
+    json::parse(text)
+        .and_then(|value| T::read(&value))
         .map_err(|error| Error::new(ErrorKind::File, format!("checkpoint: {key}: {error}")))
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array4, Axis};
 
-use crate::error::{Result, bail};
+use crate::error::{Result, bail, shown};
 use crate::rng::Rng;
 
 /// Labelled pictures.
@@ -71,7 +71,8 @@ impl Dataset for Subset<'_> {
 /// Splits a data set in two: a share of `validation_split` of every class, drawn by seed, goes into the second.
 pub fn split(data: &dyn Dataset, validation_split: f32, seed: u64) -> Result<[Subset<'_>; 2]> {
     if !(0.0..1.0).contains(&validation_split) {
-        bail!(Argument, "validation_split: expected from 0 to below 1, got {validation_split}");
+        let got = shown(validation_split);
+        bail!(Argument, "validation_split: expected from 0 to below 1, got {got}");
     }
     let mut order: Vec<usize> = (0..data.len()).collect();
     Rng::new(seed).fork(u64::MAX - 1).shuffle(&mut order);

@@ -334,8 +334,8 @@ fn check(model: &Model, data: &dyn Dataset, options: &FitOptions) -> Result<()> 
         bail!(
             Argument,
             "fit: expected label smoothing from 0 to below 1 and mix-up from 0 to 1, got {} and {}",
-            options.label_smoothing,
-            options.mix_up
+            shown(options.label_smoothing),
+            shown(options.mix_up)
         );
     }
     let classes = model.output_len().max(2);

@@ -1,14 +1,15 @@
 //! How a network is taught: every choice, and what is chosen where nobody says.
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::augment::Augment;
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::{Field, Record, names, record};
 use crate::optimizer::Optimizer;
 use crate::train::{FitOptions, Schedule};
 
 /// How much of the network learns.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// The last layer, on what the others make of each picture, computed once.
     #[default]
@@ -19,9 +20,21 @@ pub enum Depth {
     Scratch,
 }
 
+names!(Depth { Head: "head", Whole: "whole", Scratch: "scratch" });
+
+impl Depth {
+    /// The depth of this name: `head`, `whole` or `scratch`.
+    ///
+    /// # Errors
+    /// Argument: another name.
+    pub fn named(name: &str) -> Result<Self> {
+        Self::read(&name.into())
+            .map_err(|error| Error::new(ErrorKind::Argument, format!("depth: {error}")))
+    }
+}
+
 /// How the learning rate changes; see [`Schedule`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rate {
     /// It does not.
     Constant,
@@ -33,8 +46,10 @@ pub enum Rate {
     Plateau,
 }
 
+names!(Rate { Constant: "constant", Cosine: "cosine", OneCycle: "one_cycle", Plateau: "plateau" });
+
 /// How a network is taught.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     /// How much of the network learns.
     pub depth: Depth,
@@ -67,6 +82,24 @@ pub struct Recipe {
     /// In depth `head`: how many variants of each picture are kept, itself included.
     pub variants: usize,
 }
+
+record!(Recipe {
+    depth,
+    epochs,
+    batch_size,
+    learning_rate,
+    base_rate,
+    weight_decay,
+    global_clipnorm,
+    ema_momentum,
+    schedule,
+    label_smoothing,
+    early_stopping,
+    restore_best_weights,
+    seed,
+    augment,
+    variants,
+});
 
 impl Recipe {
     /// What is chosen for `examples` training pictures where nobody says.
@@ -116,6 +149,22 @@ impl Recipe {
             Depth::Whole => whole,
             Depth::Scratch => Self { epochs: epochs(60, 40), batch_size: 16, ..whole },
         }
+    }
+
+    /// The recipe with what a JSON object names in place of its own.
+    ///
+    /// # Errors
+    /// Argument: another name than a field's, or a value of another kind than the field's.
+    pub fn with(mut self, options: &Value) -> Result<Self> {
+        match self.update(options) {
+            Ok(()) => Ok(self),
+            Err(error) => Err(Error::new(ErrorKind::Argument, format!("options: {error}"))),
+        }
+    }
+
+    /// The fields by their names, without those that are `None`: what [`Self::with`] takes.
+    pub fn to_json(&self) -> Map<String, Value> {
+        self.to_map()
     }
 
     pub(super) fn fit_options(&self) -> FitOptions {

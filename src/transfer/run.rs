@@ -90,7 +90,7 @@ impl Transfer {
     pub fn resume(&mut self, recipe: Recipe, checkpoint: &[u8]) -> Result<()> {
         self.begin(recipe)?;
         let Some(mut run) = self.run.take() else { return Ok(()) };
-        let text = self.recipe_text(&run)?;
+        let text = self.recipe_text(&run);
         let (options, optimizer) = (run.recipe.fit_options(), run.trainer.optimizer().clone());
         run.trainer = Trainer::resume(checkpoint, options, optimizer, &mut run.model, &text)?;
         self.run = Some(run);
@@ -100,11 +100,11 @@ impl Transfer {
     /// The training between two pieces of work. What is not in it: the base, the examples and the recipe.
     pub fn checkpoint(&self) -> Result<Vec<u8>> {
         let run = self.running()?;
-        run.trainer.checkpoint(&run.model, &self.recipe_text(run)?)
+        run.trainer.checkpoint(&run.model, &self.recipe_text(run))
     }
 
     /// All that two trainings must have in common for one to go on from the other.
-    fn recipe_text(&self, run: &Run) -> Result<String> {
+    fn recipe_text(&self, run: &Run) -> String {
         let weights = self.base.iter().flat_map(|base| base.parameters());
         let base = hash(FNV, weights.flat_map(|p| &p.value).flat_map(|x| x.to_le_bytes()));
         let examples = run.training.iter().chain(&run.validation).fold(FNV, |all, &index| {
@@ -112,8 +112,8 @@ impl Transfer {
             let words = [*fingerprint, *label as u64, u64::from(*validation)];
             hash(all, words.iter().flat_map(|word| word.to_le_bytes()))
         });
-        let recipe = recipe_json(&run.recipe)?;
-        Ok(format!("base {base:016x}, examples {examples:016x}, {:?}, {recipe}", self.labels))
+        let recipe = Value::from(run.recipe.to_json());
+        format!("base {base:016x}, examples {examples:016x}, {:?}, {recipe}", self.labels)
     }
 
     /// The whole network as a training begins with it.
@@ -226,9 +226,4 @@ impl Transfer {
             .as_ref()
             .ok_or_else(|| Error::new(ErrorKind::Data, "expected a training, got none so far"))
     }
-}
-
-pub(super) fn recipe_json(recipe: &Recipe) -> Result<Value> {
-    serde_json::to_value(recipe)
-        .map_err(|error| Error::new(ErrorKind::Argument, format!("recipe: {error}")))
 }

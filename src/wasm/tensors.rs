@@ -1,27 +1,20 @@
 //! A [`Network`] on tensors: predictions, and training a step a call.
 
 use ndarray::{ArrayView2, ArrayView4};
-use serde::Serialize;
 use serde_json::Map;
 use wasm_bindgen::prelude::*;
 
-use super::{Network, Thrown, to_js};
+use super::{Network, Thrown, parsed};
 use crate::architecture::Architecture;
 use crate::classifier::Classifier;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Input;
+use crate::json::object;
 use crate::model::Model;
 use crate::train::train_on_batch;
 
 /// Keras's learning rate for Adam.
 pub(super) const LEARNING_RATE: f32 = 0.001;
-
-/// The figures of a training step.
-#[derive(Serialize)]
-struct Logs {
-    loss: f32,
-    accuracy: f32,
-}
 
 #[wasm_bindgen]
 impl Network {
@@ -51,7 +44,7 @@ impl Network {
         };
         let (loss, correct) =
             train_on_batch(&mut self.classifier.model, &mut self.optimizer, x, y)?;
-        to_js(&Logs { loss, accuracy: correct as f32 / n as f32 })
+        parsed(object! {"loss": loss, "accuracy": correct as f32 / n as f32})
     }
 
     /// How far a training step goes.

@@ -1,46 +1,21 @@
 //! A training on pictures: [`Transfer`] for JavaScript, which asks for one piece of work after the other.
 
-use serde::Serialize;
+use js_sys::{Float32Array, Reflect};
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-use super::{Network, Pixels, Thrown, described, to_js};
-use crate::error::{Error, ErrorKind};
-use crate::train::{Logs, Progress};
-use crate::transfer::{Confusion, Depth, Event, Recipe, Transfer};
+use super::{Network, Pixels, Thrown, described, parsed};
+use crate::augment::Augment;
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, Field, Map, object};
+use crate::train::Progress;
+use crate::transfer::{Depth, Event, Recipe, Transfer};
 
 /// A network being taught.
 #[wasm_bindgen]
 pub struct Trainer {
     transfer: Transfer,
     rgba: Pixels,
-}
-
-/// One piece of work, as JavaScript is told.
-#[derive(Default, Serialize)]
-struct Piece {
-    phase: &'static str,
-    epoch: usize,
-    done: usize,
-    total: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logs: Option<Logs>,
-}
-
-/// An evaluation, as JavaScript is told.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Judgement {
-    indices: Vec<usize>,
-    predictions: Vec<Vec<f32>>,
-    confusion: Confusion,
-    accuracy: Option<f64>,
-    per_class: Vec<Shares>,
-}
-
-#[derive(Serialize)]
-struct Shares {
-    precision: Option<f64>,
-    recall: Option<f64>,
 }
 
 #[wasm_bindgen]
@@ -74,11 +49,10 @@ impl Trainer {
     /// What is chosen for `examples` pictures where nobody says. Keys as in Rust: `learning_rate`.
     #[wasm_bindgen(unchecked_return_type = "Record<string, any>")]
     pub fn defaults(
-        #[wasm_bindgen(unchecked_param_type = "'head' | 'whole' | 'scratch'")] depth: JsValue,
+        #[wasm_bindgen(unchecked_param_type = "'head' | 'whole' | 'scratch'")] depth: &str,
         examples: usize,
     ) -> Thrown<JsValue> {
-        let depth: Depth = serde_wasm_bindgen::from_value(depth).map_err(wrong("depth"))?;
-        to_js(&Recipe::defaults(depth, examples))
+        parsed(Recipe::defaults(Depth::named(depth)?, examples).to_json())
     }
 
     /// What the network takes, and how a picture is made into it.
@@ -136,13 +110,12 @@ impl Trainer {
         Ok(self.transfer.relabel(index, label)?)
     }
 
-    /// Begins a training, or goes on from a checkpoint of one.
-    pub fn begin(
-        &mut self,
-        #[wasm_bindgen(unchecked_param_type = "Record<string, any>")] recipe: JsValue,
-        checkpoint: Option<Vec<u8>>,
-    ) -> Thrown<()> {
-        let recipe: Recipe = serde_wasm_bindgen::from_value(recipe).map_err(wrong("options"))?;
+    /// Begins a training, or goes on from a checkpoint of one. `recipe` is JSON: what differs from the defaults.
+    pub fn begin(&mut self, recipe: &str, checkpoint: Option<Vec<u8>>) -> Thrown<()> {
+        let options = read("options", recipe)?;
+        let depth = options.get("depth").and_then(Value::as_str).unwrap_or("head");
+        let (examples, _) = self.transfer.counts();
+        let recipe = Recipe::defaults(Depth::named(depth)?, examples).with(&options)?;
         match checkpoint {
             Some(bytes) => self.transfer.resume(recipe, &bytes)?,
             None => self.transfer.begin(recipe)?,
@@ -155,22 +128,24 @@ impl Trainer {
         unchecked_return_type = "{ phase: 'prepare' | 'step' | 'epoch' | 'end', epoch: number, done: number, total: number, logs?: { loss: number, accuracy: number, val_loss?: number, val_accuracy?: number } }"
     )]
     pub fn advance(&mut self) -> Thrown<JsValue> {
-        let piece = match self.transfer.advance()? {
-            Event::Prepared { done, total } => {
-                Piece { phase: "prepare", done, total, ..Piece::default() }
-            }
-            Event::Step(Progress { epoch, done, total, logs }) => {
-                Piece { phase: "step", epoch, done, total, logs: Some(logs) }
-            }
-            Event::Epoch(logs) => Piece {
-                phase: "epoch",
-                epoch: self.transfer.history().len() - 1,
-                logs: Some(logs),
-                ..Piece::default()
-            },
-            Event::End => Piece { phase: "end", ..Piece::default() },
+        let piece = |phase: &str, epoch: usize, done: usize, total: usize| {
+            object! {"phase": phase, "epoch": epoch, "done": done, "total": total}
         };
-        to_js(&piece)
+        let (mut piece, logs) = match self.transfer.advance()? {
+            Event::Prepared { done, total } => (piece("prepare", 0, done, total), None),
+            Event::Step(Progress { epoch, done, total, logs }) => {
+                (piece("step", epoch, done, total), Some(logs))
+            }
+            Event::Epoch(logs) => {
+                let epoch = self.transfer.history().len() - 1;
+                (piece("epoch", epoch, 0, 0), Some(logs))
+            }
+            Event::End => (piece("end", 0, 0, 0), None),
+        };
+        if let Some(logs) = logs {
+            piece.insert("logs".into(), logs.write());
+        }
+        parsed(piece)
     }
 
     /// Ends the training with the weights there are.
@@ -194,38 +169,44 @@ impl Trainer {
         self.transfer.seen().to_vec()
     }
 
-    /// What the network makes of the examples that were held back, or of all where none was.
+    /// What the network makes of the examples that were held back, or of all where none was; `predictions` are a row of
+    /// probabilities each, one after the other.
     #[wasm_bindgen(
-        unchecked_return_type = "{ indices: number[], predictions: number[][], confusion: number[][], accuracy?: number, perClass: { precision?: number, recall?: number }[] }"
+        unchecked_return_type = "{ indices: number[], predictions: Float32Array, confusion: number[][], accuracy?: number, perClass: { precision?: number, recall?: number }[] }"
     )]
     pub fn evaluate(&mut self) -> Thrown<JsValue> {
         let evaluation = self.transfer.evaluate()?;
         let confusion = evaluation.confusion;
-        let shares = |class| Shares {
-            precision: confusion.precision(class),
-            recall: confusion.recall(class),
+        let shares = |class| -> Value {
+            let mut shares = Map::new();
+            put(&mut shares, "precision", confusion.precision(class));
+            put(&mut shares, "recall", confusion.recall(class));
+            shares.into()
         };
-        let per_class = (0..confusion.0.len()).map(shares).collect();
-        to_js(&Judgement {
-            indices: evaluation.indices,
-            predictions: evaluation.predictions,
-            accuracy: confusion.accuracy(),
-            per_class,
-            confusion,
-        })
+        let mut judgement = object! {
+            "indices": evaluation.indices,
+            "perClass": (0..confusion.0.len()).map(shares).collect::<Value>(),
+        };
+        put(&mut judgement, "accuracy", confusion.accuracy());
+        judgement.insert("confusion".into(), confusion.0.into_iter().map(Value::from).collect());
+        let judgement = parsed(judgement)?;
+        let predictions = Float32Array::from(&evaluation.predictions.concat()[..]);
+        Reflect::set(&judgement, &"predictions".into(), &predictions)?;
+        Ok(judgement)
     }
 
     /// The picture that [`Trainer::pixels`] made room for as `count` of its augmented selves: (count, H, W, C).
+    /// `augment` is JSON.
     #[wasm_bindgen(js_name = previewPixels)]
     pub fn preview_pixels(
         &mut self,
         width: usize,
         height: usize,
-        #[wasm_bindgen(unchecked_param_type = "Record<string, any>")] augment: JsValue,
+        augment: &str,
         seed: u32,
         count: usize,
     ) -> Thrown<Vec<f32>> {
-        let augment = serde_wasm_bindgen::from_value(augment).map_err(wrong("augment"))?;
+        let augment = Augment::read(&read("augment", augment)?).map_err(wrong("augment"))?;
         Ok(self.transfer.preview(&self.rgba.0, [width, height], &augment, seed, count)?)
     }
 
@@ -245,7 +226,19 @@ impl Trainer {
     }
 }
 
+/// Adds what there is.
+fn put(map: &mut Map, key: &str, value: Option<f64>) {
+    if let Some(value) = value {
+        map.insert(key.into(), value.into());
+    }
+}
+
+/// JSON of options.
+fn read(what: &str, text: &str) -> Result<Value> {
+    json::parse(text).map_err(wrong(what))
+}
+
 /// What options are refused with.
-fn wrong(what: &str) -> impl Fn(serde_wasm_bindgen::Error) -> Error {
+fn wrong(what: &str) -> impl Fn(String) -> Error {
     move |error| Error::new(ErrorKind::Argument, format!("{what}: {error}"))
 }

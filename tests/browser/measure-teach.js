@@ -50,6 +50,9 @@ async function weigh(page) {
   return (await Promise.all(lengths)).reduce((sum, length) => sum + length, 0)
 }
 
+/** @param {StudioPage} studio */
+const said = async (studio) => `${((await weigh(studio.page)) / 1000).toFixed(0)} kB`
+
 /** Clicks on 'Train'; the milliseconds until the network is there and judged, and the longest task. */
 const train = (page) =>
   page.evaluate(async () => {
@@ -67,6 +70,8 @@ const median = (numbers) => numbers.toSorted((a, b) => a - b)[numbers.length >> 
 const browser = await launch()
 {
   const studio = await open(browser)
+  await studio.page.waitForLoadState('networkidle')
+  const opened = await said(studio)
   await name(studio, classes)
   for (const label of classes) {
     const names = readdirSync(join(directory, label)).sort().slice(0, EXAMPLES)
@@ -86,7 +91,7 @@ const browser = await launch()
         `${Math.max(...runs.map(({ longest }) => longest)).toFixed(0)} ms (0: none over 50)`,
     )
   }
-  console.log(`the page so far, with gzip, without its networks: ${((await weigh(studio.page)) / 1000).toFixed(0)} kB`)
+  console.log(`the page with gzip, without its networks: ${opened} as it opens, ${await said(studio)} by now`)
   await studio.close()
 }
 await browser.close()

@@ -222,8 +222,10 @@ test('from scratch, from an architecture; examples taken away and relabelled; pr
     const result = {
       parameters: summary.parameters, rows: summary.layers.length, bad, wrong, names, input: trainer.input, counts: trainer.counts,
       sizes: previews.map(({ width, height }) => [width, height]), differ: previews[0].data.some((v, i) => v !== plain[0].data[i]),
-      head: await outcome(trainer.train({ options: { epochs: 0 } })),
+      refused: [],
     }
+    const refused = [{ epoch: 3 }, { epochs: 1.5 }, { learningRate: NaN }, { seed: 5n }, { earlyStopping: {} }, { augment: { zoomRange: [1, Infinity] } }]
+    for (const options of refused) result.refused.push(await outcome(trainer.train({ options })))
     await trainer.dispose()
     return result
   })
@@ -236,6 +238,17 @@ test('from scratch, from an architecture; examples taken away and relabelled; pr
   assert.equal(result.counts.training + result.counts.validation, 23)
   assert.deepEqual(result.sizes, [[32, 32], [32, 32]])
   assert.ok(result.differ)
+  assert.deepEqual(result.refused.map(({ code }) => code), result.refused.map(() => 'argument'))
+  const messages = result.refused.map(({ message }) => message)
+  const expected = [
+    /^options: epoch: expected one of depth, epochs, batch_size/,
+    /^options: epochs: expected a whole number, got 1\.5$/,
+    /^options: learningRate: expected a finite number, got NaN$/,
+    /^options: seed: expected a finite number, got 5$/,
+    /^options: earlyStopping: expected a finite number, got an object$/,
+    /^options: zoomRange: expected a finite number, got Infinity$/,
+  ]
+  for (const [i, message] of messages.entries()) assert.match(message, expected[i])
 })
 
 test('the classifier alone never loads the trainer', async () => {

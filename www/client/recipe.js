@@ -1,4 +1,5 @@
 /** The names and forms of a training's options: Keras's on this side, Rust's on the other. */
+import { ConvletError } from './errors.js'
 
 /**
  * As Keras's `ImageDataGenerator`. A range is a share either way, or the lowest and highest factor.
@@ -47,11 +48,26 @@ const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCas
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
 
 /**
+ * What is said of options: not what is undefined. Numbers have to be finite, as they cross to Rust as JSON.
+ *
+ * @param {{ [name: string]: any }} options
+ * @returns {[name: string, value: any][]}
+ */
+function said(options) {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined)
+  for (const [name, value] of entries)
+    for (const one of [value].flat())
+      if (one !== null && (typeof one === 'number' ? !Number.isFinite(one) : !['boolean', 'string'].includes(typeof one)))
+        throw new ConvletError('argument', `options: ${name}: expected a finite number, got ${typeof one === 'object' ? 'an object' : String(one)}`)
+  return entries
+}
+
+/**
  * @param {Augment | false} augment
  * @returns {{ [name: string]: any }}
  */
 export function augmentToRust(augment) {
-  const entries = Object.entries(augment || {}).filter(([, value]) => value !== undefined)
+  const entries = said(augment || {})
   return Object.fromEntries(
     entries.map(([name, value]) => [
       snake(name),
@@ -67,10 +83,9 @@ export function augmentToRust(augment) {
  * @param {TrainOptions} options
  */
 export function toRust(defaults, { augment, validationSplit, ...options }) {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
   return {
     ...defaults,
-    ...Object.fromEntries(given.map(([name, value]) => [snake(name), value])),
+    ...Object.fromEntries(said(options).map(([name, value]) => [snake(name), value])),
     ...(augment !== undefined && { augment: augmentToRust(augment) }),
   }
 }

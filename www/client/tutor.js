@@ -104,7 +104,7 @@ export class Tutor {
   /** @param {{ handle: number, recipe: Recipe, checkpoint?: Uint8Array }} request */
   begin({ handle, recipe, checkpoint }) {
     this.#forgetSnapshots(handle)
-    this.#trainer(handle).begin(recipe, checkpoint)
+    this.#trainer(handle).begin(JSON.stringify(recipe), checkpoint)
   }
 
   /**
@@ -182,7 +182,9 @@ export class Tutor {
   /** @param {{ handle: number }} request */
   evaluate({ handle }) {
     const { predictions, ...evaluation } = this.#trainer(handle).evaluate()
-    return { ...evaluation, predictions: predictions.map((row) => Float32Array.from(row)) }
+    const classes = evaluation.confusion.length
+    const row = (/** @type {number} */ index) => predictions.slice(index * classes, (index + 1) * classes)
+    return { ...evaluation, predictions: evaluation.indices.map((_, index) => row(index)) }
   }
 
   /**
@@ -194,7 +196,7 @@ export class Tutor {
     const trainer = this.#trainer(handle)
     const { width, height } = picture
     this.#service.bringIn(trainer, picture)
-    return trainer.previewPixels(width, height, augment, seed, count)
+    return trainer.previewPixels(width, height, JSON.stringify(augment), seed, count)
   }
 
   /** @param {{ handle: number }} request */

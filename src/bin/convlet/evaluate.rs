@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> Result<()> {
             "count": pictures.len(),
             "unreadable": pictures.unreadable,
             "labels": labels,
-            "confusion": confusion,
+            "confusion": confusion.0,
         }));
     } else {
         let refused = match refused {

@@ -28,19 +28,16 @@ pub struct Args {
     #[arg(long, default_value_t = 5, value_parser = count)]
     seeds: usize,
     /// How much of the network learns.
-    #[arg(long, value_delimiter = ',', default_value = "head,whole,scratch", value_parser = depth)]
+    #[arg(long, value_delimiter = ',', default_value = "head,whole,scratch", value_parser = Depth::named)]
     depth: Vec<Depth>,
     /// What differs from the defaults, as JSON: {"epochs": 10}.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     options: String,
 }
 
-fn depth(text: &str) -> std::result::Result<Depth, String> {
-    let named = serde_json::Value::from(text);
-    serde_json::from_value(named).map_err(|_| "expected head, whole or scratch".into())
-}
-
 pub fn run(args: &Args) -> Result<()> {
+    let options = serde_json::from_str(&args.options)
+        .map_err(|error| Error::new(ErrorKind::Argument, format!("options: {error}")))?;
     let bytes = std::fs::read(&args.model).map_err(io_error(&args.model))?;
     let input = open(&args.model)?.input().clone();
     let folder = Folder::open(&args.directory)?;
@@ -63,7 +60,7 @@ pub fn run(args: &Args) -> Result<()> {
                 }
                 let mut recipe = Recipe::defaults(depth, transfer.counts().0);
                 recipe.seed = seed as u32;
-                transfer.begin(changed(&recipe, &args.options)?)?;
+                transfer.begin(recipe.with(&options)?)?;
                 while !matches!(transfer.advance()?, Event::End) {}
                 transfer.finish();
                 for (pixels, label) in &held_back {
@@ -89,21 +86,4 @@ fn drawn(pool: &[(Vec<u8>, usize)], classes: usize, count: usize, seed: usize) -
     Rng::new(seed as u64).shuffle(&mut order);
     let of_class = |class| order.iter().filter(move |&&index| pool[index].1 == class).take(count);
     (0..classes).flat_map(of_class).copied().collect()
-}
-
-/// The recipe with the entries of a JSON object in place of its own.
-fn changed(recipe: &Recipe, options: &str) -> Result<Recipe> {
-    let wrong = |error| Error::new(ErrorKind::Argument, format!("options: {error}"));
-    let mut changed = serde_json::to_value(recipe).map_err(wrong)?;
-    let options: serde_json::Value = serde_json::from_str(options).map_err(wrong)?;
-    for (key, value) in options.as_object().into_iter().flatten() {
-        match &mut changed[key] {
-            serde_json::Value::Null if key != "ema_momentum" && key != "early_stopping" => {
-                let message = format!("options: expected one of the recipe's, got {key:?}");
-                return Err(Error::new(ErrorKind::Argument, message));
-            }
-            own => *own = value.clone(),
-        }
-    }
-    serde_json::from_value(changed).map_err(wrong)
 }

@@ -293,7 +293,7 @@ pub fn recipe(args: &Args) -> Map<String, Value> {
         "epochs": args.epochs,
         "batch_size": args.batch_size,
         "learning_rate": args.descent.learning_rate,
-        "augment": args.augmentation.chosen(),
+        "augment": args.augmentation.chosen().to_json(),
     });
     match recipe {
         Value::Object(recipe) => recipe,
