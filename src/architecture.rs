@@ -10,6 +10,7 @@ mod pets;
 
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::json::{self, Places};
+use crate::shown::shown;
 use serde_json::{Map, Value, json};
 
 /// The most layers an architecture may have.
@@ -222,7 +223,8 @@ fn check_name(what: &str, name: &str) -> Result<()> {
     if name.chars().any(|c| c == '/' || c.is_control()) {
         bail!(
             Architecture,
-            "{what}: expected a name without slashes and control characters, got {name:?}"
+            "{what}: expected a name without slashes and control characters, got {}",
+            shown(name)
         );
     }
     Ok(())

@@ -13,11 +13,13 @@
 //! [{"name": .., "distance": RANGE}, ..]}`, a RANGE being `[mean, deviation]`; for each layer the tensors
 //! `confidence/NAME/mean` (channels) and `confidence/NAME/whitening` (channels, channels), lower triangular.
 
-use serde_json::{Map, Value, json};
+use libm::{expf, logf};
+use serde_json::{Map, Value};
 
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
 use crate::file::{ModelFile, Weight};
-use crate::json;
+use crate::json::{self, object};
+use crate::shown::shown;
 
 mod familiarity;
 
@@ -68,15 +70,15 @@ impl Confidence {
     pub fn put_into(&self, file: &mut ModelFile) {
         let mut stated = Map::new();
         if let Some(temperature) = self.temperature {
-            stated.insert("temperature".into(), json!(temperature));
+            stated.insert("temperature".into(), temperature.into());
         }
         if let Some(Familiarity { clouds, certainty, threshold }) = &self.familiarity {
-            let pair = |range: &Range| json!([range.mean, range.deviation]);
+            let pair = |range: &Range| Value::from([range.mean, range.deviation]);
             let layer =
-                |cloud: &Cloud| json!({"name": cloud.layer, "distance": pair(&cloud.distance)});
-            stated.insert("threshold".into(), json!(threshold));
+                |cloud: &Cloud| object! {"name": &*cloud.layer, "distance": pair(&cloud.distance)};
+            stated.insert("threshold".into(), (*threshold).into());
             stated.insert("certainty".into(), pair(certainty));
-            stated.insert("layers".into(), clouds.iter().map(layer).collect());
+            stated.insert("layers".into(), clouds.iter().map(layer).map(Value::from).collect());
             for Cloud { layer, mean, whitening, .. } in clouds {
                 let d = mean.len();
                 let tensor = |name: &str, shape, values: &[f32]| Weight {
@@ -89,17 +91,16 @@ impl Confidence {
             }
         }
         if !stated.is_empty() {
-            file.metadata.insert(KEY.into(), Value::Object(stated).to_string());
+            file.metadata.insert(KEY.into(), json::write(&stated.into()));
         }
     }
 
     /// Turns probabilities, one a label, into those at the temperature.
     pub fn temper(&self, probabilities: &mut [f32]) {
         let Some(temperature) = self.temperature else { return };
-        let power = 1.0 / temperature;
-        // Led by the largest, whose power is 1: no temperature makes all of them vanish.
+        // Led by the largest, which stays 1: no temperature makes all of them vanish.
         let largest = probabilities.iter().fold(f32::MIN_POSITIVE, |max, &p| max.max(p));
-        probabilities.iter_mut().for_each(|p| *p = libm::powf(*p / largest, power));
+        probabilities.iter_mut().for_each(|p| *p = expf(logf(*p / largest) / temperature));
         let sum: f32 = probabilities.iter().sum();
         probabilities.iter_mut().for_each(|p| *p /= sum);
     }
@@ -111,7 +112,7 @@ fn number(stated: &Map<String, Value>, key: &str) -> Result<Option<f32>> {
         None | Some(Value::Null) => Ok(None),
         Some(value) => match value.as_f64().map(|number| number as f32) {
             Some(number) if number.is_finite() => Ok(Some(number)),
-            _ => bail!(File, "{KEY}: {key}: expected a number, got {value}"),
+            _ => bail!(File, "{KEY}: {key}: expected a number, got {}", shown(value)),
         },
     }
 }
@@ -141,7 +142,7 @@ fn clouds(stated: &Map<String, Value>, file: &mut ModelFile) -> Result<Vec<Cloud
         let (Some(object), Some(name)) =
             (layer.as_object(), layer.get("name").and_then(Value::as_str))
         else {
-            bail!(File, "{KEY}: expected layers with a name, got {layer}");
+            bail!(File, "{KEY}: expected layers with a name, got {}", shown(layer));
         };
         let distance = range(object, "distance")?;
         let mean = take(format!("{KEY}/{name}/mean"));

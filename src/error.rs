@@ -83,16 +83,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A number as messages show it. serde_json writes numbers anyhow; core's own way of it would come to 15 KB of wasm.
-pub(crate) fn shown(number: f32) -> String {
-    if !number.is_finite() {
-        let sign = if number < 0.0 { "-" } else { "" };
-        return if number.is_nan() { "NaN".into() } else { format!("{sign}inf") };
-    }
-    let text = serde_json::to_string(&number).unwrap_or_default();
-    text.strip_suffix(".0").unwrap_or(&text).into()
-}
-
 /// Returns early with an [`Error`]: `bail!(Shape, "Dense: expected {} features, got {}", a, b)`.
 macro_rules! bail {
     ($kind:ident, $($message:tt)*) => {

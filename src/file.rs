@@ -25,9 +25,10 @@ mod metadata;
 mod storage;
 
 use crate::architecture::Architecture;
-use crate::error::{Error, ErrorKind, Result, bail, shown};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::image::{Input, Resize};
 use crate::json::{self, Places, Reader};
+use crate::shown::shown;
 use container::Container;
 pub use metadata::Metadata;
 use serde_json::{Map, Value};
@@ -95,7 +96,7 @@ impl ModelFile {
         match metadata.remove("format").as_deref() {
             Some(FORMAT) => {}
             Some(other) => {
-                bail!(File, "expected format \"{FORMAT}\" in the metadata, got {other:?}")
+                bail!(File, "expected format \"{FORMAT}\" in the metadata, got {}", shown(other))
             }
             None => bail!(
                 File,
@@ -104,7 +105,9 @@ impl ModelFile {
         }
         match require(&mut metadata, "version")?.as_str() {
             VERSION => {}
-            other => bail!(Version, "expected a model file of version {VERSION}, got {other:?}"),
+            other => {
+                bail!(Version, "expected a model file of version {VERSION}, got {}", shown(other))
+            }
         }
         let architecture = Architecture::from_json(&require(&mut metadata, "architecture")?)
             .map_err(|error| error.within("architecture"))?;
@@ -143,10 +146,10 @@ impl ModelFile {
         for (key, value) in [
             ("format", FORMAT.to_string()),
             ("version", VERSION.to_string()),
-            ("architecture", self.architecture.to_json().to_string()),
-            ("labels", labels.to_string()),
+            ("architecture", json::write(&self.architecture.to_json())),
+            ("labels", json::write(&labels)),
             ("input", input_json(&self.input)),
-            ("training", Value::from(self.training.clone()).to_string()),
+            ("training", json::write(&self.training.clone().into())),
         ] {
             metadata.insert(key.into(), value.into());
         }
@@ -171,12 +174,12 @@ impl ModelFile {
         let mut values = Vec::with_capacity(expected.len());
         for &(name, shape) in expected {
             let Some(i) = places.get(name).filter(|&i| !is_taken[i]) else {
-                bail!(File, "expected a tensor {name:?} of shape {shape:?}, got none");
+                bail!(File, "expected a tensor {} of shape {shape:?}, got none", shown(name));
             };
             let weight = &self.weights[i];
             if weight.shape != shape {
                 let got = &weight.shape;
-                bail!(File, "tensor {name:?}: expected shape {shape:?}, got {got:?}");
+                bail!(File, "tensor {}: expected shape {shape:?}, got {got:?}", shown(name));
             }
             is_taken[i] = true;
             values.push(weight.values.clone());
@@ -184,7 +187,7 @@ impl ModelFile {
         let left = self.weights.iter().zip(is_taken).filter(|(_, is_taken)| !is_taken);
         match left.map(|(weight, _)| &weight.name).min() {
             Some(name) => {
-                bail!(File, "expected the weights of the architecture, got {name:?} as well")
+                bail!(File, "expected the weights of the architecture, got {} as well", shown(name))
             }
             None => Ok(values),
         }
@@ -198,15 +201,15 @@ impl ModelFile {
         let mut labels = Places::default();
         for label in &self.labels {
             if label.is_empty() || label.len() > MAX_LABEL || label.chars().any(char::is_control) {
-                let start: String = label.chars().take(40).collect();
                 bail!(
                     File,
-                    "expected labels of 1 to {MAX_LABEL} bytes without control characters, got {start:?} ({} bytes)",
+                    "expected labels of 1 to {MAX_LABEL} bytes without control characters, got {} ({} bytes)",
+                    shown(label),
                     label.len()
                 );
             }
             if !labels.insert(label, 0) {
-                bail!(File, "expected labels to differ, got {label:?} twice");
+                bail!(File, "expected labels to differ, got {} twice", shown(label));
             }
         }
         let Input { height, width, channels, rescale, .. } = self.input;
@@ -227,17 +230,23 @@ impl ModelFile {
         let mut names = Places::default();
         for Weight { name, shape, values } in &self.weights {
             if !names.insert(name, 0) {
-                bail!(File, "expected weights of different names, got two named {name:?}");
+                bail!(File, "expected weights of different names, got two named {}", shown(name));
             }
             if shape.iter().try_fold(1_usize, |n, &side| n.checked_mul(side)) != Some(values.len())
             {
-                bail!(File, "tensor {name:?}: expected values for {shape:?}, got {}", values.len());
+                bail!(
+                    File,
+                    "tensor {name}: expected values for {shape:?}, got {}",
+                    values.len(),
+                    name = shown(name)
+                );
             }
             if let Some(i) = values.iter().position(|value| !value.is_finite()) {
                 let value = shown(values[i]);
                 bail!(
                     Divergence,
-                    "tensor {name:?}: expected finite numbers, got {value} at index {i}"
+                    "tensor {}: expected finite numbers, got {value} at index {i}",
+                    shown(name)
                 );
             }
         }
@@ -248,7 +257,7 @@ impl ModelFile {
 /// Takes an entry that has to be there.
 fn require(metadata: &mut Metadata, key: &str) -> Result<String> {
     metadata.remove(key).ok_or_else(|| {
-        Error::new(ErrorKind::File, format!("expected {key:?} in the metadata, got none"))
+        Error::new(ErrorKind::File, format!("expected {} in the metadata, got none", shown(key)))
     })
 }
 
@@ -292,8 +301,7 @@ fn read_input(text: Option<&str>, [h, w, c]: [usize; 3]) -> Result<Input> {
             "resize" => resize.map(|resize| input.resize = resize),
             "rescale" => value.as_f64().map(|rescale| input.rescale = rescale as f32),
             _ => {
-                let start: String = key.chars().take(40).collect();
-                bail!(File, "input: expected {}, got {start:?}", KEYS.join(", "));
+                bail!(File, "input: expected {}, got {}", KEYS.join(", "), shown(key));
             }
         };
         if fits.is_none() {
@@ -305,7 +313,8 @@ fn read_input(text: Option<&str>, [h, w, c]: [usize; 3]) -> Result<Input> {
             bail!(
                 File,
                 "input: expected {}, got for {key} not {expected} but {value}",
-                KEYS.join(", ")
+                KEYS.join(", "),
+                value = shown(value)
             );
         }
     }
@@ -316,7 +325,7 @@ fn input_json(input: &Input) -> String {
     let Input { height, width, channels, resize, rescale } = input;
     let resize = resize.name();
     // JSON's shortest form of an f32; it was checked to be a number.
-    let rescale = serde_json::to_string(rescale).unwrap_or_default();
+    let rescale = json::float(*rescale);
     format!(
         r#"{{"height":{height},"width":{width},"channels":{channels},"resize":"{resize}","rescale":{rescale}}}"#
     )

@@ -5,11 +5,15 @@
 #[cfg(feature = "train")]
 pub(crate) mod fields;
 mod reader;
+mod writer;
 
 #[cfg(feature = "train")]
 pub(crate) use fields::{Field, Record, names, record};
 pub(crate) use reader::{Read, Reader};
 use serde_json::Value;
+pub(crate) use writer::{float, put_escaped, write};
+
+use crate::shown::shown;
 
 /// A JSON object.
 pub(crate) type Map = serde_json::Map<String, Value>;
@@ -30,8 +34,7 @@ pub(crate) fn parse(text: &str) -> Read<Value> {
 
 /// Says that `key` stands twice in one object.
 pub(crate) fn twice(key: &str) -> String {
-    let start: String = key.chars().take(64).collect();
-    format!("key {start:?} twice in one object")
+    format!("key {} twice in one object", shown(key))
 }
 
 /// An object of `entries`, in their order.

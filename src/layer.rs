@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
 use crate::rng::Rng;
+use crate::shown::shown;
 
 mod activation;
 mod add;
@@ -393,7 +394,8 @@ pub fn from_config(class_name: &str, config: &Map<String, Value>) -> Result<Arc<
             "expected one of the layers that are built here (Conv2D, DepthwiseConv2D, SeparableConv2D, \
              MaxPooling2D, AveragePooling2D, GlobalAveragePooling2D, ZeroPadding2D, Rescaling, \
              BatchNormalization, Flatten, Dense, Dropout, Add, Concatenate, Activation, ReLU, \
-             LeakyReLU, Softmax), got {class_name:?}"
+             LeakyReLU, Softmax), got {}",
+            shown(class_name)
         ),
     })
 }

@@ -8,6 +8,7 @@ use libm::{expf, log1pf, logf};
 use crate::error::{Result, bail};
 use crate::kernel::activation::Activation;
 use crate::layer::config::activation_value;
+use crate::shown::shown;
 
 /// A loss, named as Keras names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ impl Loss {
             _ => bail!(
                 Architecture,
                 "training: expected a network that ends in sigmoid or softmax, got {}",
-                activation_value(activation)
+                shown(&activation_value(activation))
             ),
         }
     }

@@ -17,6 +17,7 @@ use crate::image::Input;
 use crate::kernel::activation::Activation;
 use crate::layer::{self, ActivationLayer, Layer, Parameter};
 use crate::rng::Rng;
+use crate::shown::shown;
 
 #[cfg(feature = "train")]
 mod arithmetic;
@@ -176,7 +177,7 @@ impl Model {
         let mut parameters = Vec::new();
         let (mut weights, mut activations) = (0_usize, product(&architecture.input_shape));
         for spec in &architecture.layers {
-            let place = format!("layer {:?} ({})", spec.name, spec.class_name);
+            let place = format!("layer {} ({})", shown(&spec.name), spec.class_name);
             let layer = layer::from_config(&spec.class_name, &spec.config)
                 .map_err(|error| error.within(&place))?;
             let value = |input: &LayerInput| match input {
@@ -288,7 +289,7 @@ impl Model {
     /// Freezes or thaws the named layer's weights.
     pub fn set_trainable(&mut self, layer: &str, trainable: bool) -> Result<()> {
         let Some(node) = self.nodes.iter().find(|node| node.name == layer) else {
-            bail!(Argument, "set_trainable: expected the name of a layer, got {layer:?}");
+            bail!(Argument, "set_trainable: expected the name of a layer, got {}", shown(layer));
         };
         let specs = node.layer.weights(&node.input_shapes);
         let parameters = &mut self.parameters[node.parameters.clone()];
@@ -344,7 +345,8 @@ impl Model {
                 Some(node) => Ok(node),
                 None => bail!(
                     Argument,
-                    "expected a layer of the network of so many channels, got {name:?}, {channels}"
+                    "expected a layer of the network of so many channels, got {}, {channels}",
+                    shown(name)
                 ),
             }
         });

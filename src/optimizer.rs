@@ -1,10 +1,11 @@
 //! How gradients change weights: Keras's formulas and defaults.
 
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
 use crate::kernel::elementwise::{
     AdamStep, adam_step, move_towards, scale, sgd_step, sum_of_squares,
 };
 use crate::layer::Parameter;
+use crate::shown::shown;
 
 /// Which formula, and its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -210,8 +211,20 @@ fn changes(parameter: &Parameter) -> bool {
     parameter.trainable && !parameter.gradient.is_empty()
 }
 
-/// sqrt(1 - beta_2^t) / (1 - beta_1^t), in f64 and by libm so that every platform agrees.
+/// sqrt(1 - beta_2^t) / (1 - beta_1^t), in f64.
 fn bias_correction(beta_1: f32, beta_2: f32, t: u64) -> f32 {
-    let power = |beta: f32| libm::pow(f64::from(beta), t as f64);
-    ((1.0 - power(beta_2)).sqrt() / (1.0 - power(beta_1))) as f32
+    ((1.0 - power(beta_2.into(), t)).sqrt() / (1.0 - power(beta_1.into(), t))) as f32
+}
+
+/// By products alone, so that every platform agrees, which std's `powi` does not promise.
+fn power(mut base: f64, mut exponent: u64) -> f64 {
+    let mut product = 1.0;
+    while exponent > 0 {
+        if exponent % 2 == 1 {
+            product *= base;
+        }
+        base *= base;
+        exponent /= 2;
+    }
+    product
 }

@@ -5,12 +5,13 @@
 
 use ndarray::{ArrayView2, ArrayView4};
 
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
 use crate::json::record;
 use crate::loss::Loss;
 use crate::metric::{correct, predicted_class};
 use crate::model::{Mode, Model};
 use crate::optimizer::Optimizer;
+use crate::shown::shown;
 
 mod batch;
 mod checkpoint;

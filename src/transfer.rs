@@ -18,11 +18,12 @@ use serde_json::{Map, Value};
 use crate::architecture::Architecture;
 use crate::augment::{Augment, Transform};
 use crate::classifier::Classifier;
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
 use crate::image::{Input, to_tensor};
 use crate::json::object;
 use crate::metric::predicted_class;
 use crate::model::{Mode, Model};
+use crate::shown::shown;
 use crate::train::{Logs, Progress};
 
 mod recipe;
@@ -118,7 +119,11 @@ impl Transfer {
     ) -> Result<Self> {
         let twice = labels.iter().enumerate().any(|(i, label)| labels[..i].contains(label));
         if labels.len() < 2 || twice || labels.iter().any(String::is_empty) {
-            bail!(Argument, "labels: expected two or more, none empty or there twice: {labels:?}");
+            bail!(
+                Argument,
+                "labels: expected two or more, none empty or there twice: {}",
+                shown(&Value::from(labels.to_vec()))
+            );
         }
         if !(0.0..1.0).contains(&validation_split) {
             bail!(

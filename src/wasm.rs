@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, Result, bail};
 use crate::image::Input;
-use crate::json::object;
+use crate::json::{self, object};
 
 #[cfg(feature = "train")]
 mod inspector;
@@ -82,5 +82,5 @@ fn described(input: &Input) -> Thrown<JsValue> {
 
 /// JSON as JavaScript has it. By way of its text, as what writes that is here anyway.
 fn parsed(value: impl Into<Value>) -> Thrown<JsValue> {
-    js_sys::JSON::parse(&value.into().to_string())
+    js_sys::JSON::parse(&json::write(&value.into()))
 }

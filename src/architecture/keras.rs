@@ -3,6 +3,7 @@
 use super::{Architecture, LayerInput, LayerSpec, MAX_INPUTS, MAX_LAYERS, check_name};
 use crate::error::{Result, bail};
 use crate::json::{Places, keras_object, object};
+use crate::shown::shown;
 use serde_json::{Map, Value};
 
 /// Reads a Sequential or Functional model.
@@ -31,7 +32,8 @@ pub(super) fn read(model: &Value) -> Result<Architecture> {
         "Functional" | "Model" => read_functional(name, config, layers),
         _ => bail!(
             Architecture,
-            "model {name}: expected a Sequential or Functional model, got {class:?}"
+            "model {name}: expected a Sequential or Functional model, got {}",
+            shown(class)
         ),
     }
 }
@@ -143,7 +145,7 @@ fn history_name<'a>(layer: &str, history: &'a Value) -> Result<&'a str> {
         _ => bail!(
             Architecture,
             "layer {layer}: expected an input [name, 0, 0]: the first output of another layer's only call, got {}",
-            excerpt(history)
+            shown(history)
         ),
     }
 }
@@ -197,7 +199,11 @@ fn read_functional(
     }
     let input_shape = match index.get(input).map(|i| &layers[i]) {
         Some(layer) if layer.is_input() => image_shape(name, layer.batch_shape())?,
-        _ => bail!(Architecture, "model {name}: expected an InputLayer named {input:?}, got none"),
+        _ => bail!(
+            Architecture,
+            "model {name}: expected an InputLayer named {}, got none",
+            shown(input)
+        ),
     };
 
     // Which layers each one takes and feeds, by position in the file.
@@ -208,8 +214,9 @@ fn read_functional(
             let Some(j) = index.get(other) else {
                 bail!(
                     Architecture,
-                    "layer {}: expected a layer of this model as input, got {other:?}",
-                    layer.name
+                    "layer {}: expected a layer of this model as input, got {other}",
+                    layer.name,
+                    other = shown(other)
                 );
             };
             takes[i].push(j);
@@ -248,7 +255,8 @@ fn read_functional(
     if specs.last().is_none_or(|last| last.name != output) {
         bail!(
             Architecture,
-            "model {name}: expected every layer to lead to the output {output:?}, got others behind it"
+            "model {name}: expected every layer to lead to the output {}, got others behind it",
+            shown(output)
         );
     }
     Architecture::new(name, input_shape, specs)
@@ -266,7 +274,7 @@ fn only_endpoint<'a>(model: &str, what: &str, endpoints: Option<&'a Value>) -> R
         None => bail!(
             Architecture,
             "model {model}: expected one {what}, got {}",
-            endpoints.map_or("none".to_string(), excerpt)
+            endpoints.map_or("none".to_string(), shown)
         ),
     }
 }
@@ -287,13 +295,13 @@ fn image_shape(model: &str, batch_shape: Option<&Value>) -> Result<[usize; 3]> {
             _ => bail!(
                 Architecture,
                 "model {model}: expected fixed height, width and channels as input, got {}",
-                excerpt(shape)
+                shown(shape)
             ),
         },
         _ => bail!(
             Architecture,
             "model {model}: expected images [null, height, width, channels] as input, got {}",
-            excerpt(shape)
+            shown(shape)
         ),
     }
 }
@@ -307,16 +315,6 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
-}
-
-/// The start of a value's JSON, short enough for a message.
-fn excerpt(value: &Value) -> String {
-    let text = value.to_string();
-    let mut start: String = text.chars().take(80).collect();
-    if start.len() < text.len() {
-        start.push_str("...");
-    }
-    start
 }
 
 /// Writes a Sequential model for a chain, else a Functional one.

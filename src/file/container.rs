@@ -7,8 +7,9 @@
 
 use super::storage::{SCALE, Storage, Stored, dequantize, f16_to_f32, store};
 use super::{MAX_FILE, MAX_HEADER, MAX_METADATA, MAX_RANK, MAX_TENSORS, Metadata, Weight};
-use crate::error::{Error, ErrorKind, Result, bail, shown};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::json::{self, Places, Read, Reader, object};
+use crate::shown::shown;
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value};
 use std::cmp::Reverse;
@@ -60,17 +61,20 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Container> {
             let trouble = if start < end { "overlaps with" } else { "leaves a gap to" };
             bail!(
                 File,
-                "tensor {name:?}: expected its bytes to start at {end}, got {start}: it {trouble} the one before"
+                "tensor {}: expected its bytes to start at {end}, got {start}: it {trouble} the one before",
+                shown(name)
             );
         }
         let Some(bytes) = data.get(start..stop) else {
             bail!(
                 File,
-                "tensor {name:?}: expected its bytes {start} to {stop}, got a file that ends after {}: truncated?",
-                data.len()
+                "tensor {name}: expected its bytes {start} to {stop}, got a file that ends after {}: truncated?",
+                data.len(),
+                name = shown(name)
             );
         };
-        let values = read_values(info, bytes).map_err(|e| e.within(format!("tensor {name:?}")))?;
+        let values =
+            read_values(info, bytes).map_err(|e| e.within(format!("tensor {}", shown(name))))?;
         end = stop;
         if info.dtype == Dtype::I8 {
             levels.push(name.clone());
@@ -90,7 +94,9 @@ fn restore(tensors: &mut Vec<Weight>, name: &str) -> Result<()> {
     let Some(at) = tensors.iter().position(|tensor| tensor.name == scale) else {
         bail!(
             File,
-            "tensor {name:?}: expected a tensor {scale:?} beside one of dtype I8, got none"
+            "tensor {}: expected a tensor {scale} beside one of dtype I8, got none",
+            shown(name),
+            scale = shown(scale)
         );
     };
     let steps = tensors.remove(at);
@@ -137,7 +143,7 @@ impl Header {
             } else {
                 read_info(reader).map(|info| header.tensors.push((key.clone(), info)))
             };
-            read.map_err(|error| format!("{key:?}: {error}"))?;
+            read.map_err(|error| format!("{}: {error}", shown(key)))?;
             match header.tensors.len() > MAX_TENSORS {
                 true => Err(reader.trouble(&format!("more than {MAX_TENSORS} tensors"))),
                 false => Ok(()),
@@ -170,7 +176,7 @@ fn read_info(reader: &mut Reader) -> Read<TensorInfo> {
             "dtype" => {
                 let name = reader.string("a dtype")?;
                 let known = DTYPES.into_iter().find(|known| known.to_string() == name);
-                let unknown = || reader.trouble(&format!("unknown dtype {name:?}"));
+                let unknown = || reader.trouble(&format!("unknown dtype {}", shown(name)));
                 dtype.replace(known.ok_or_else(unknown)?).is_none()
             }
             "shape" => shape.replace(read_sizes(reader)?).is_none(),
@@ -179,7 +185,7 @@ fn read_info(reader: &mut Reader) -> Read<TensorInfo> {
         };
         if is_new { Ok(()) } else { Err(reader.trouble(&json::twice(&key))) }
     })?;
-    let missing = |key| reader.trouble(&format!("missing {key:?}"));
+    let missing = |key| reader.trouble(&format!("missing {}", shown(key)));
     let offsets: Vec<usize> = offsets.ok_or_else(|| missing("data_offsets"))?;
     let [start, end] = offsets[..] else {
         let got = offsets.len();
@@ -273,10 +279,10 @@ pub(crate) fn write(
         let info =
             object! {"dtype": dtype.to_string(), "shape": shape, "data_offsets": [start, end]};
         if header.insert(name.clone(), info.into()).is_some() {
-            bail!(File, "expected weights of different names, got two named {name:?}");
+            bail!(File, "expected weights of different names, got two named {}", shown(name));
         }
     }
-    let mut header = Value::Object(header).to_string().into_bytes();
+    let mut header = json::write(&header.into()).into_bytes();
     // Tensors begin at a multiple of eight bytes, as the format asks for.
     header.resize(header.len().next_multiple_of(8), b' ');
     if header.len() > MAX_HEADER || end > MAX_FILE - MAX_HEADER {

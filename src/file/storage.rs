@@ -3,7 +3,8 @@
 use safetensors::tensor::Dtype;
 
 use super::Weight;
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
+use crate::shown::shown;
 
 /// What a file's weights are rounded to. Biases, statistics and scales, small as they are, stay F32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +58,9 @@ pub(super) fn store(weight: &Weight, storage: Storage) -> Result<Vec<Stored>> {
         if f16_to_f32(half).is_infinite() {
             bail!(
                 File,
-                "tensor {name:?}: expected numbers that F16 holds, up to 65504, got {}",
-                shown(value)
+                "tensor {name}: expected numbers that F16 holds, up to 65504, got {}",
+                shown(value),
+                name = shown(name)
             );
         }
         bytes.extend(half.to_le_bytes());
@@ -94,7 +96,12 @@ fn quantize(shape: &[usize], values: &[f32]) -> (Vec<f32>, Vec<i8>) {
 pub(super) fn dequantize(weight: &mut Weight, steps: &Weight) -> Result<()> {
     let channels = channels(&weight.shape);
     if steps.shape != [channels] {
-        bail!(File, "tensor {:?}: expected shape [{channels}], got {:?}", steps.name, steps.shape);
+        bail!(
+            File,
+            "tensor {}: expected shape [{channels}], got {:?}",
+            shown(&steps.name),
+            steps.shape
+        );
     }
     let steps = steps.values.iter().cycle();
     weight.values.iter_mut().zip(steps).for_each(|(value, step)| *value *= step);

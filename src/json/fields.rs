@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Map, Read};
+use crate::shown::shown;
 
 /// What stands in a field.
 pub(crate) trait Field: Sized {
@@ -73,7 +74,7 @@ pub(crate) use names;
 
 #[cold]
 pub(crate) fn expected(what: &str, value: &Value) -> String {
-    format!("expected {what}, got {value}")
+    format!("expected {what}, got {}", shown(value))
 }
 
 impl<T: Record + Default> Field for T {

@@ -2,6 +2,7 @@
 //! numbers come to (19 kB with gzip).
 
 use super::Map;
+use crate::shown::shown;
 use serde_json::Value;
 use std::str::Chars;
 
@@ -41,7 +42,7 @@ impl<'a> Reader<'a> {
             Some(b'[') => "a list".to_string(),
             Some(b'"') => "a string".to_string(),
             Some(_) => match self.value() {
-                Ok(value) => value.to_string(),
+                Ok(value) => shown(&value),
                 Err(error) => return error,
             },
         };
@@ -163,10 +164,12 @@ impl<'a> Reader<'a> {
             }
         }
         self.at = end + 1;
+        // Quotes are no part of any other character, so the text between is whole.
+        let within = self.text.get(start + 1..end).unwrap_or_default();
         if is_plain {
-            return Ok(self.text[start + 1..end].into());
+            return Ok(within.into());
         }
-        let string = unescaped(&self.text[start + 1..end]);
+        let string = unescaped(within);
         string.ok_or_else(|| self.trouble("invalid escape in a string"))
     }
 
@@ -181,7 +184,7 @@ impl<'a> Reader<'a> {
         let kind = if value.is_f64() { "type" } else { "value" };
         size.ok_or_else(|| {
             self.at = start;
-            self.trouble(&format!("invalid {kind}: {value}, expected a whole number"))
+            self.trouble(&format!("invalid {kind}: {}, expected a whole number", shown(value)))
         })
     }
 
@@ -227,7 +230,7 @@ impl<'a> Reader<'a> {
     fn word(&mut self) -> Read<Value> {
         let words = [("null", Value::Null), ("true", true.into()), ("false", false.into())];
         for (word, value) in words {
-            if self.text[self.at..].starts_with(word) {
+            if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
                 self.at += word.len();
                 return Ok(value);
             }

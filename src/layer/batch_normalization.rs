@@ -4,12 +4,13 @@ use serde_json::{Map, Value};
 
 use super::config::{Config, Initializer};
 use super::{Backward, BackwardMemory, Forward, Layer, Parameter, Shapes, Traits, WeightSpec};
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
 use crate::json::object;
 use crate::kernel::batch_normalization::{
     Normalization, batch_moments, batch_normalization_backward, batch_normalization_forward,
     batch_normalization_inference_backward,
 };
+use crate::shown::shown;
 
 /// `out[.., c] = gamma[c] * (in[.., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]`.
 ///
@@ -42,7 +43,9 @@ impl BatchNormalization {
             None => {}
             // Keras writes the last axis of an image as -1, 3 or [3].
             Some(axis) if [Value::from(-1), Value::from(3), Value::from([3])].contains(axis) => {}
-            Some(axis) => bail!(Architecture, "axis: expected the last one, -1, got {axis}"),
+            Some(axis) => {
+                bail!(Architecture, "axis: expected the last one, -1, got {}", shown(axis))
+            }
         }
         let own = Self {
             momentum: config.number("momentum", 0.99)?,

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::{Backward, Forward, Layer};
 use crate::error::{Result, bail};
 use crate::json::object;
+use crate::shown::shown;
 
 /// Joins inputs along the last axis: (H, W, C1), (H, W, C2), .. to (H, W, C1 + C2 + ..). Keras's `Concatenate`.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +17,9 @@ impl Concatenate {
         match map.get("axis") {
             None => Ok(Self),
             Some(axis) if [Value::from(-1), Value::from(3)].contains(axis) => Ok(Self),
-            Some(axis) => bail!(Architecture, "axis: expected the last one, -1, got {axis}"),
+            Some(axis) => {
+                bail!(Architecture, "axis: expected the last one, -1, got {}", shown(axis))
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::json::{keras_object, object};
 use crate::kernel::Window;
 use crate::kernel::activation::Activation;
 use crate::rng::Rng;
+use crate::shown::shown;
 
 /// The largest number that a configuration may hold: larger ones are damage, not architecture.
 const MAX_SIZE: u64 = 1 << 20;
@@ -108,7 +109,7 @@ impl<'a> Config<'a> {
     }
 
     fn shown(&self, key: &str) -> String {
-        self.map.get(key).map_or("none".into(), Value::to_string)
+        self.map.get(key).map_or("none".into(), shown)
     }
 
     /// A whole number from 1 up.
@@ -146,7 +147,9 @@ impl<'a> Config<'a> {
             None => Ok(default),
             Some(value) => match value.as_f64().map(|x| x as f32).filter(|x| x.is_finite()) {
                 Some(x) => Ok(x),
-                None => bail!(Architecture, "{key}: expected a finite number, got {value}"),
+                None => {
+                    bail!(Architecture, "{key}: expected a finite number, got {}", shown(value))
+                }
             },
         }
     }
@@ -155,7 +158,9 @@ impl<'a> Config<'a> {
         match self.get(key) {
             None => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),
-            Some(value) => bail!(Architecture, "{key}: expected true or false, got {value}"),
+            Some(value) => {
+                bail!(Architecture, "{key}: expected true or false, got {}", shown(value))
+            }
         }
     }
 
@@ -181,7 +186,7 @@ impl<'a> Config<'a> {
                     let inner = value.get("config").and_then(Value::as_object).unwrap_or(&empty);
                     Ok(Activation::LeakyRelu(Config::new(inner).number("negative_slope", 0.3)?))
                 }
-                _ => bail!(Architecture, "activation: expected a name, got {value}"),
+                _ => bail!(Architecture, "activation: expected a name, got {}", shown(value)),
             },
         }
     }
@@ -201,7 +206,12 @@ impl<'a> Config<'a> {
     pub fn only(&self, key: &str, only: Value) -> Result<()> {
         match self.get(key) {
             Some(value) if *value != only => {
-                bail!(Architecture, "{key}: only {only} is supported, got {value}")
+                bail!(
+                    Architecture,
+                    "{key}: only {only} is supported, got {}",
+                    shown(value),
+                    only = shown(only)
+                )
             }
             _ => Ok(()),
         }
@@ -223,7 +233,8 @@ fn activation_named(name: &str) -> Result<Activation> {
         _ => bail!(
             Architecture,
             "activation: expected linear, relu, relu6, leaky_relu, sigmoid, hard_sigmoid, silu, \
-             hard_silu, tanh or softmax, got {name:?}"
+             hard_silu, tanh or softmax, got {}",
+            shown(name)
         ),
     })
 }

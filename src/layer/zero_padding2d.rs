@@ -6,6 +6,7 @@ use super::config::image_shape;
 use super::{Backward, Forward, Layer, Shapes};
 use crate::error::{Result, bail};
 use crate::json::object;
+use crate::shown::shown;
 
 /// Puts rows and columns of zeros around the image. (H, W, C) to (top + H + bottom, left + W + right, C).
 /// Keras's `ZeroPadding2D`.
@@ -38,7 +39,8 @@ impl ZeroPadding2D {
             }
             None => bail!(
                 Architecture,
-                "padding: expected ((top, bottom), (left, right)) up to {MAX_PADDING}, got {value}"
+                "padding: expected ((top, bottom), (left, right)) up to {MAX_PADDING}, got {}",
+                shown(value)
             ),
         }
     }

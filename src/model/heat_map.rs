@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::{Mode, Model, product};
 use crate::error::{Result, bail};
 use crate::layer::{Activation, ActivationLayer, BatchNormalization, Layer};
+use crate::shown::shown;
 
 /// One class's logit, differentiated.
 struct Gradients {
@@ -55,13 +56,13 @@ impl Model {
 
     fn gradients(&mut self, layer: usize, class: usize) -> Result<Gradients> {
         let classes = self.output_len().max(2);
-        let Some(shown) = &self.plans[Mode::Inspection as usize] else {
+        let Some(inspected) = &self.plans[Mode::Inspection as usize] else {
             bail!(Argument, "heat-map: expected a picture to have been shown, got none");
         };
         if class >= classes {
             bail!(Argument, "heat-map: expected a class below {classes}, got {class}");
         }
-        let picture = shown.input()[..product(&self.input_shape())].to_vec();
+        let picture = inspected.input()[..product(&self.input_shape())].to_vec();
         let mut nodes = self.nodes.clone();
         for node in &nodes {
             let layer: &dyn Any = node.layer.as_ref();
@@ -69,8 +70,8 @@ impl Model {
             if normalization.is_some_and(|l| !l.scale && !l.center) {
                 bail!(
                     Argument,
-                    "heat-map: expected normalizations with gamma or beta, which can be held still, got {:?}",
-                    node.name
+                    "heat-map: expected normalizations with gamma or beta, which can be held still, got {}",
+                    shown(&node.name)
                 );
             }
         }

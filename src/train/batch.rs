@@ -1,5 +1,7 @@
 //! Examples on their way into a step.
 
+use libm::{expf, logf};
+
 use super::Dataset;
 use crate::kernel::parallel;
 use crate::metric::one_hot;
@@ -65,8 +67,7 @@ impl Batch {
 /// A draw from Beta(alpha, alpha), for an alpha up to about 1 (Jöhnk 1964).
 fn beta(alpha: f32, rng: &mut Rng) -> f32 {
     loop {
-        let x = libm::powf(rng.uniform(), 1.0 / alpha);
-        let y = libm::powf(rng.uniform(), 1.0 / alpha);
+        let [x, y] = [rng.uniform(), rng.uniform()].map(|u| expf(logf(u) / alpha));
         if x + y > 0.0 && x + y <= 1.0 {
             return x / (x + y);
         }

@@ -14,6 +14,7 @@ use crate::file::{Storage, Weight, container};
 use crate::json::{self, Field, object};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
+use crate::shown::shown;
 
 const FORMAT: &str = "convlet checkpoint";
 
@@ -52,11 +53,11 @@ impl Trainer {
             "format": FORMAT,
             "version": "1",
             "recipe": recipe,
-            "history": history.to_string(),
+            "history": json::write(&history),
             "iterations": iterations.to_string(),
             "step": model.step().to_string(),
-            "epoch": epoch.write().to_string(),
-            "best_accuracy": self.best().map(|best| best.accuracy).write().to_string(),
+            "epoch": json::write(&epoch.write()),
+            "best_accuracy": json::write(&self.best().map(|best| best.accuracy).write()),
         };
         container::write(metadata, &tensors, Storage::F32)
     }
@@ -76,10 +77,14 @@ impl Trainer {
         let container::Container { metadata, tensors } = container::read(bytes)?;
         let entry = |key: &str| match metadata.get(key) {
             Some(text) => Ok(text.as_str()),
-            None => bail!(File, "checkpoint: expected {key:?} in the metadata, got none"),
+            None => bail!(File, "checkpoint: expected {} in the metadata, got none", shown(key)),
         };
         if entry("format")? != FORMAT {
-            bail!(File, "checkpoint: expected format {FORMAT:?}, got {:?}", entry("format")?);
+            bail!(
+                File,
+                "checkpoint: expected format \"{FORMAT}\", got {}",
+                shown(entry("format")?)
+            );
         }
         if entry("recipe")? != recipe {
             bail!(
@@ -102,9 +107,10 @@ impl Trainer {
             if tensor.shape != parameter.shape {
                 bail!(
                     File,
-                    "checkpoint: tensor {name:?}: expected shape {:?}, got {:?}",
+                    "checkpoint: tensor {name}: expected shape {:?}, got {:?}",
                     parameter.shape,
-                    tensor.shape
+                    tensor.shape,
+                    name = shown(name)
                 );
             }
             Ok(tensor.values)

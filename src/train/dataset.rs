@@ -2,8 +2,9 @@
 
 use ndarray::{Array4, Axis};
 
-use crate::error::{Result, bail, shown};
+use crate::error::{Result, bail};
 use crate::rng::Rng;
+use crate::shown::shown;
 
 /// Labelled pictures.
 pub trait Dataset: Sync {

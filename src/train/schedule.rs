@@ -1,6 +1,7 @@
 //! How the learning rate changes while training.
 
 use std::f32::consts::PI;
+use std::iter;
 
 use super::Logs;
 
@@ -39,7 +40,7 @@ impl Schedule {
                 _ => between(1.0, 1e-4, (epoch / total - 0.3) / 0.7),
             },
             Schedule::ReduceOnPlateau { factor, patience } => {
-                libm::powf(factor, plateaus(history, patience) as f32)
+                iter::repeat_n(factor, plateaus(history, patience)).product()
             }
         }
     }

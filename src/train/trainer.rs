@@ -1,12 +1,13 @@
 //! The epochs around the step: order, schedule, validation, the best weights.
 
 use super::{Batch, Dataset, Event, Flow, Logs, Schedule, Tally, evaluate, step};
-use crate::error::{Error, ErrorKind, Result, bail, shown};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::kernel::parallel;
 use crate::loss::Loss;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 use crate::rng::Rng;
+use crate::shown::shown;
 
 /// What a training does beside its steps.
 #[derive(Clone, Debug)]

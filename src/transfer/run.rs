@@ -1,10 +1,9 @@
 //! The training itself: begun, a piece at a time, kept as a checkpoint, ended.
 
-use serde_json::Value;
-
 use super::samples::{FNV, Part, Sample, hash};
 use super::{Depth, Event, Recipe, Transfer, surgery};
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::json;
 use crate::layer::Parameter;
 use crate::model::{Mode, Model};
 use crate::train::{Logs, Trainer};
@@ -112,8 +111,9 @@ impl Transfer {
             let words = [*fingerprint, *label as u64, u64::from(*validation)];
             hash(all, words.iter().flat_map(|word| word.to_le_bytes()))
         });
-        let recipe = Value::from(run.recipe.to_json());
-        format!("base {base:016x}, examples {examples:016x}, {:?}, {recipe}", self.labels)
+        let labels = json::write(&self.labels.to_vec().into());
+        let recipe = json::write(&run.recipe.to_json().into());
+        format!("base {base:016x}, examples {examples:016x}, {labels}, {recipe}")
     }
 
     /// The whole network as a training begins with it.

@@ -6,6 +6,7 @@ use wasm_bindgen::prelude::*;
 use super::{Network, Thrown};
 use crate::architecture::{LayerInput, LayerSpec};
 use crate::error::{Error, ErrorKind};
+use crate::json;
 use crate::model::{LayerSummary, Mode, Model, Rule};
 
 #[wasm_bindgen]
@@ -23,7 +24,7 @@ impl Network {
     /// a layer's number, or -1 for the picture.
     #[wasm_bindgen(js_name = inspectorLayers)]
     pub fn inspector_layers(&self) -> String {
-        layers(&self.classifier.model).to_string()
+        json::write(&layers(&self.classifier.model))
     }
 
     /// What layer `layer` put out for the picture of [`Network::inspect`].
