@@ -9,8 +9,7 @@ mod keras;
 mod pets;
 
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::json::{self, Places};
-use crate::shown::shown;
+use crate::json::{self, Places, shown};
 use serde_json::{Map, Value, json};
 
 /// The most layers an architecture may have.

@@ -18,8 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
 use crate::file::{ModelFile, Weight};
-use crate::json::{self, object};
-use crate::shown::shown;
+use crate::json::{self, object, shown};
 
 mod familiarity;
 

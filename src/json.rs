@@ -1,19 +1,19 @@
-//! JSON from strangers: like `serde_json::from_str`, but an object that says the same key twice is refused, since two
-//! readers of such a file may see two different models, and so is a text of more than [`MAX_JSON`] bytes, since a
-//! [`Value`] takes some 40 times the memory of the shortest text for it.
+//! JSON read, written and shown, into and out of serde_json's [`Value`]. It comes from strangers: an object that says the
+//! same key twice is refused, since two readers of such a file may see two different models, and so is a text of more than
+//! [`MAX_JSON`] bytes, since a [`Value`] takes some 40 times the memory of the shortest text for it.
 
 #[cfg(feature = "train")]
 pub(crate) mod fields;
 mod reader;
+mod shown;
 mod writer;
 
 #[cfg(feature = "train")]
 pub(crate) use fields::{Field, Record, names, record};
 pub(crate) use reader::{Read, Reader};
 use serde_json::Value;
-pub(crate) use writer::{float, put_escaped, write};
-
-use crate::shown::shown;
+pub(crate) use shown::shown;
+pub(crate) use writer::{float, write};
 
 /// A JSON object.
 pub(crate) type Map = serde_json::Map<String, Value>;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
+use crate::json::shown;
 use crate::rng::Rng;
-use crate::shown::shown;
 
 mod activation;
 mod add;

@@ -72,7 +72,6 @@ pub mod model;
 #[cfg(feature = "train")]
 pub mod optimizer;
 pub mod rng;
-mod shown;
 #[cfg(feature = "train")]
 pub mod train;
 #[cfg(feature = "train")]

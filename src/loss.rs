@@ -6,9 +6,9 @@
 use libm::{expf, log1pf, logf};
 
 use crate::error::{Result, bail};
+use crate::json::shown;
 use crate::kernel::activation::Activation;
 use crate::layer::config::activation_value;
-use crate::shown::shown;
 
 /// A loss, named as Keras names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Loss {
             _ => bail!(
                 Architecture,
                 "training: expected a network that ends in sigmoid or softmax, got {}",
-                shown(&activation_value(activation))
+                shown(activation_value(activation))
             ),
         }
     }

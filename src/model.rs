@@ -14,10 +14,10 @@ use crate::architecture::{Architecture, LayerInput, LayerSpec};
 use crate::error::{Result, bail};
 use crate::file::{Metadata, ModelFile, Weight};
 use crate::image::Input;
+use crate::json::shown;
 use crate::kernel::activation::Activation;
 use crate::layer::{self, ActivationLayer, Layer, Parameter};
 use crate::rng::Rng;
-use crate::shown::shown;
 
 #[cfg(feature = "train")]
 mod arithmetic;

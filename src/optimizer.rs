@@ -1,11 +1,11 @@
 //! How gradients change weights: Keras's formulas and defaults.
 
 use crate::error::{Result, bail};
+use crate::json::shown;
 use crate::kernel::elementwise::{
     AdamStep, adam_step, move_towards, scale, sgd_step, sum_of_squares,
 };
 use crate::layer::Parameter;
-use crate::shown::shown;
 
 /// Which formula, and its constants.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,12 +6,11 @@
 use ndarray::{ArrayView2, ArrayView4};
 
 use crate::error::{Result, bail};
-use crate::json::record;
+use crate::json::{record, shown};
 use crate::loss::Loss;
 use crate::metric::{correct, predicted_class};
 use crate::model::{Mode, Model};
 use crate::optimizer::Optimizer;
-use crate::shown::shown;
 
 mod batch;
 mod checkpoint;

@@ -20,10 +20,9 @@ use crate::augment::{Augment, Transform};
 use crate::classifier::Classifier;
 use crate::error::{Result, bail};
 use crate::image::{Input, to_tensor};
-use crate::json::object;
+use crate::json::{object, shown};
 use crate::metric::predicted_class;
 use crate::model::{Mode, Model};
-use crate::shown::shown;
 use crate::train::{Logs, Progress};
 
 mod recipe;
@@ -122,7 +121,7 @@ impl Transfer {
             bail!(
                 Argument,
                 "labels: expected two or more, none empty or there twice: {}",
-                shown(&Value::from(labels.to_vec()))
+                shown(Value::from(labels.to_vec()))
             );
         }
         if !(0.0..1.0).contains(&validation_split) {

@@ -2,8 +2,7 @@
 
 use super::{Architecture, LayerInput, LayerSpec, MAX_INPUTS, MAX_LAYERS, check_name};
 use crate::error::{Result, bail};
-use crate::json::{Places, keras_object, object};
-use crate::shown::shown;
+use crate::json::{Places, keras_object, object, shown};
 use serde_json::{Map, Value};
 
 /// Reads a Sequential or Functional model.

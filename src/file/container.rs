@@ -8,8 +8,7 @@
 use super::storage::{SCALE, Storage, Stored, dequantize, f16_to_f32, store};
 use super::{MAX_FILE, MAX_HEADER, MAX_METADATA, MAX_RANK, MAX_TENSORS, Metadata, Weight};
 use crate::error::{Error, ErrorKind, Result, bail};
-use crate::json::{self, Places, Read, Reader, object};
-use crate::shown::shown;
+use crate::json::{self, Places, Read, Reader, object, shown};
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::{Map, Value};
 use std::cmp::Reverse;

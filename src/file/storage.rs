@@ -4,7 +4,7 @@ use safetensors::tensor::Dtype;
 
 use super::Weight;
 use crate::error::{Result, bail};
-use crate::shown::shown;
+use crate::json::shown;
 
 /// What a file's weights are rounded to. Biases, statistics and scales, small as they are, stay F32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Map, Read};
-use crate::shown::shown;
+use super::{Map, Read, shown};
 
 /// What stands in a field.
 pub(crate) trait Field: Sized {

@@ -1,8 +1,7 @@
 //! JSON read piece by piece, by a fraction of the wasm that serde_json's generic machinery and core's exact reading of
 //! numbers come to (19 kB with gzip).
 
-use super::Map;
-use crate::shown::shown;
+use super::{Map, shown};
 use serde_json::Value;
 use std::str::Chars;
 

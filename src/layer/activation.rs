@@ -5,9 +5,8 @@ use serde_json::{Map, Value};
 use super::config::{Config, activation_value};
 use super::{Backward, Forward, Layer, Traits};
 use crate::error::{Result, bail};
-use crate::json::object;
+use crate::json::{object, shown};
 use crate::kernel::activation::{Activation, activation_backward, activation_forward};
-use crate::shown::shown;
 
 /// Applies an activation to every element (softmax: over the last axis). Keras's `Activation`, `ReLU`, `LeakyReLU`
 /// and `Softmax`.

@@ -5,12 +5,11 @@ use serde_json::{Map, Value};
 use super::config::{Config, Initializer};
 use super::{Backward, BackwardMemory, Forward, Layer, Parameter, Shapes, Traits, WeightSpec};
 use crate::error::{Result, bail};
-use crate::json::object;
+use crate::json::{object, shown};
 use crate::kernel::batch_normalization::{
     Normalization, batch_moments, batch_normalization_backward, batch_normalization_forward,
     batch_normalization_inference_backward,
 };
-use crate::shown::shown;
 
 /// `out[.., c] = gamma[c] * (in[.., c] - mean[c]) / sqrt(variance[c] + epsilon) + beta[c]`.
 ///

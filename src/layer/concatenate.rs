@@ -4,8 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Backward, Forward, Layer};
 use crate::error::{Result, bail};
-use crate::json::object;
-use crate::shown::shown;
+use crate::json::{object, shown};
 
 /// Joins inputs along the last axis: (H, W, C1), (H, W, C2), .. to (H, W, C1 + C2 + ..). Keras's `Concatenate`.
 #[derive(Clone, Debug, Default)]

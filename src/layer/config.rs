@@ -3,11 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
-use crate::json::{keras_object, object};
+use crate::json::{keras_object, object, shown};
 use crate::kernel::Window;
 use crate::kernel::activation::Activation;
 use crate::rng::Rng;
-use crate::shown::shown;
 
 /// The largest number that a configuration may hold: larger ones are damage, not architecture.
 const MAX_SIZE: u64 = 1 << 20;

@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 use super::config::Config;
 use super::{Backward, BackwardMemory, Forward, Layer, Shapes, Traits};
 use crate::error::{Result, bail};
-use crate::json::object;
-use crate::shown::shown;
+use crate::json::{object, shown};
 
 /// Sets a share `rate` of the values to 0 and scales the others by `1 / (1 - rate)`; does nothing outside of training.
 /// Keras's `Dropout`.

@@ -5,8 +5,7 @@ use serde_json::{Map, Value};
 use super::config::image_shape;
 use super::{Backward, Forward, Layer, Shapes};
 use crate::error::{Result, bail};
-use crate::json::object;
-use crate::shown::shown;
+use crate::json::{object, shown};
 
 /// Puts rows and columns of zeros around the image. (H, W, C) to (top + H + bottom, left + W + right, C).
 /// Keras's `ZeroPadding2D`.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::plan::Plan;
 use super::{Mode, Model, product};
 use crate::error::{Result, bail};
+use crate::json::shown;
 use crate::layer::{Activation, ActivationLayer, BatchNormalization, Layer};
-use crate::shown::shown;
 
 /// One class's logit, differentiated.
 struct Gradients {

@@ -11,10 +11,9 @@ use super::trainer::{Best, FitOptions, Trainer};
 use super::{Logs, Tally};
 use crate::error::{Error, ErrorKind, Result, bail};
 use crate::file::{Storage, Weight, container};
-use crate::json::{self, Field, object};
+use crate::json::{self, Field, object, shown};
 use crate::model::Model;
 use crate::optimizer::Optimizer;
-use crate::shown::shown;
 
 const FORMAT: &str = "convlet checkpoint";
 

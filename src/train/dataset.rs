@@ -3,8 +3,8 @@
 use ndarray::{Array4, Axis};
 
 use crate::error::{Result, bail};
+use crate::json::shown;
 use crate::rng::Rng;
-use crate::shown::shown;
 
 /// Labelled pictures.
 pub trait Dataset: Sync {

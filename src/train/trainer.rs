@@ -2,12 +2,12 @@
 
 use super::{Batch, Dataset, Event, Flow, Logs, Schedule, Tally, evaluate, step};
 use crate::error::{Error, ErrorKind, Result, bail};
+use crate::json::shown;
 use crate::kernel::parallel;
 use crate::loss::Loss;
 use crate::model::Model;
 use crate::optimizer::Optimizer;
 use crate::rng::Rng;
-use crate::shown::shown;
 
 /// What a training does beside its steps.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::json;
+use super::writer::{float, put_escaped, write};
 
 /// The most characters that are shown.
 const MOST: usize = 100;
@@ -19,7 +19,7 @@ pub(crate) trait Shown {
 
 impl Shown for Value {
     fn shown(&self) -> String {
-        excerpt(&json::write(self))
+        excerpt(&write(self))
     }
 }
 
@@ -27,7 +27,7 @@ impl Shown for str {
     fn shown(&self) -> String {
         // What is cut off anyway need not be copied.
         let start: String = self.chars().take(MOST).collect();
-        excerpt(&json::write(&start.into()))
+        excerpt(&write(&start.into()))
     }
 }
 
@@ -43,7 +43,7 @@ impl Shown for f32 {
             let sign = if *self < 0.0 { "-" } else { "" };
             return if self.is_nan() { "NaN".into() } else { format!("{sign}inf") };
         }
-        let text = json::float(*self);
+        let text = float(*self);
         text.strip_suffix(".0").unwrap_or(&text).into()
     }
 }
@@ -62,7 +62,7 @@ fn excerpt(text: &str) -> String {
             break;
         }
         match is_unseen(char) {
-            true => json::put_escaped(char, &mut start),
+            true => put_escaped(char, &mut start),
             false => start.push(char),
         }
     }
@@ -92,14 +92,14 @@ mod tests {
     fn texts_and_json() {
         assert_eq!(shown("a \"b\"\n"), r#""a \"b\"\n""#);
         assert_eq!(shown("\u{7f}\u{202e}é👩\u{200d}🚀"), r#""\u007f\u202eé👩\u200d🚀""#);
-        assert_eq!(shown(&json!({"a": [1, "\u{85}"]})), r#"{"a":[1,"\u0085"]}"#);
+        assert_eq!(shown(json!({"a": [1, "\u{85}"]})), r#"{"a":[1,"\u0085"]}"#);
     }
 
     #[test]
     fn long_ones_are_cut() {
         let long = "é".repeat(MOST - 1);
         assert_eq!(shown(&long), format!("\"{long}..."));
-        assert_eq!(shown(&json!(long)), format!("\"{long}..."));
+        assert_eq!(shown(json!(long)), format!("\"{long}..."));
         let short = "é".repeat(MOST - 2);
         assert_eq!(shown(&short), format!("\"{short}\""));
     }
