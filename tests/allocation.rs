@@ -1,5 +1,5 @@
 //! In the steady state nothing is allocated: not by a classification, not by a training step.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,5 +1,5 @@
 //! Augmentation against Keras 3.15's own `apply_affine_transform`, and what is drawn.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use convlet::augment::{Augment, Transform};
 use convlet::rng::Rng;

@@ -1,5 +1,5 @@
 //! What the inspector shows: the arithmetic of a number gives the number, and heat-maps are the gradients they claim.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use convlet::architecture::{Architecture, LayerInput, LayerSpec};
 use convlet::error::ErrorKind;

@@ -1,6 +1,6 @@
 //! Every layer at any size: 1, primes, a vector's width and one more or less. Whatever fits is the same fused and not,
 //! alone and in a batch, and can be trained; a batch of none is none.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use convlet::architecture::{Architecture, LayerInput, LayerSpec};
 use convlet::error::ErrorKind;

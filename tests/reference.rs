@@ -2,7 +2,7 @@
 //!
 //! A tolerance is reduction length x epsilon x largest value: the length of the sums on the way to a number, times what
 //! rounding each term of the largest size may cost.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -2,6 +2,7 @@
 //!
 //! `tests/run` runs this natively and, compiled to the strict build, in Chromium, Firefox and WebKitGTK: the constants are
 //! one for all. The relaxed build may fuse a multiplication with the addition that follows, and is held to a tolerance.
+#![cfg(feature = "train")]
 
 #[cfg(target_family = "wasm")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);

@@ -1,5 +1,5 @@
 //! Whole trainings: that they learn, that they repeat, and that a seed is all there is to them.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use convlet::architecture::{Architecture, LayerInput, LayerSpec};
 use convlet::error::ErrorKind;

@@ -1,5 +1,5 @@
 //! Teaching a network new classes: each depth learns, and what is cached, interrupted or diverges changes nothing else.
-#![cfg(not(target_family = "wasm"))]
+#![cfg(all(feature = "train", not(target_family = "wasm")))]
 
 use convlet::architecture::{Architecture, LayerInput, LayerSpec};
 use convlet::augment::Augment;
