@@ -7,7 +7,8 @@ use std::f32::consts::PI;
 
 use serde_json::{Map, Value};
 
-use crate::json::{Record, record};
+use crate::error::{Error, ErrorKind, Result};
+use crate::json::{self, Field, Record, record};
 use crate::kernel::colour::{brightness, contrast, saturation};
 use crate::kernel::warp::warp;
 use crate::rng::Rng;
@@ -77,7 +78,17 @@ impl Augment {
         Self { shear_range: 0.2, zoom_range: [0.8, 1.2], horizontal_flip: true, ..Self::default() }
     }
 
-    /// The fields by their names, without those that are `None`.
+    /// What a JSON object names, and nothing else.
+    ///
+    /// # Errors
+    /// Argument: no JSON object, another name than a field's, or a value of another kind than the field's.
+    pub fn from_json(augment: &str) -> Result<Self> {
+        json::parse(augment)
+            .and_then(|augment| Self::read(&augment))
+            .map_err(|error| Error::new(ErrorKind::Argument, format!("augment: {error}")))
+    }
+
+    /// The fields by their names, null for `None`: what [`Self::from_json`] takes.
     pub fn to_json(&self) -> Map<String, Value> {
         self.to_map()
     }

@@ -26,7 +26,7 @@ pub struct Classifier {
 }
 
 /// One label and how sure the network is of it.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The class's name.
     pub label: String,

@@ -147,7 +147,7 @@ impl ModelFile {
             ("version", VERSION.to_string()),
             ("architecture", json::write(&self.architecture.to_json())),
             ("labels", json::write(&labels)),
-            ("input", input_json(&self.input)),
+            ("input", json::write(&self.input.to_json().into())),
             ("training", json::write(&self.training.clone().into())),
         ] {
             metadata.insert(key.into(), value.into());
@@ -318,16 +318,6 @@ fn read_input(text: Option<&str>, [h, w, c]: [usize; 3]) -> Result<Input> {
         }
     }
     Ok(input)
-}
-
-fn input_json(input: &Input) -> String {
-    let Input { height, width, channels, resize, rescale } = input;
-    let resize = resize.name();
-    // JSON's shortest form of an f32; it was checked to be a number.
-    let rescale = json::float(*rescale);
-    format!(
-        r#"{{"height":{height},"width":{width},"channels":{channels},"resize":"{resize}","rescale":{rescale}}}"#
-    )
 }
 
 /// `sequential/conv2d/kernel` -> `conv2d/kernel`: Keras leads the weights' paths of some models by the model's name.

@@ -4,14 +4,14 @@
 //! code is the same natively and in the browser, additions in one fixed order, so the same pixels give the same bits.
 
 use ndarray::Array4;
-use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
+use crate::json::{self, object};
 use crate::kernel::resize::{Axis, ResizeShape, resize, scratch_len};
 
 /// How a picture of another aspect ratio is brought to the input's.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Resize {
     /// The whole picture, stretched: Keras's default.
     #[default]
@@ -31,35 +31,35 @@ impl Resize {
 }
 
 /// What a model takes, and how a picture is made into it. Travels in the model file.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Rows.
     pub height: usize,
     /// Columns.
     pub width: usize,
     /// 3: red, green, blue; 1: grey (luma as in ITU-R 601).
-    #[serde(default = "rgb")]
     pub channels: usize,
     /// What happens to another aspect ratio.
-    #[serde(default)]
     pub resize: Resize,
     /// The factor from 0..=255 to the tensor's values: 1/255 unless the model says otherwise.
-    #[serde(default = "to_unit")]
     pub rescale: f32,
-}
-
-fn rgb() -> usize {
-    3
-}
-
-fn to_unit() -> f32 {
-    1.0 / 255.0
 }
 
 impl Input {
     /// RGB of `height` x `width`, squashed, in [0, 1].
     pub fn rgb(height: usize, width: usize) -> Self {
-        Self { height, width, channels: rgb(), resize: Resize::default(), rescale: to_unit() }
+        Self { height, width, channels: 3, resize: Resize::default(), rescale: 1.0 / 255.0 }
+    }
+
+    /// As the model file has it.
+    pub fn to_json(&self) -> Map<String, Value> {
+        object! {
+            "height": self.height,
+            "width": self.width,
+            "channels": self.channels,
+            "resize": self.resize.name(),
+            "rescale": json::short(self.rescale),
+        }
     }
 
     /// Floats in one image: height x width x channels.

@@ -32,6 +32,14 @@ pub(crate) fn parse(text: &str) -> Read<Value> {
     Ok(value)
 }
 
+/// The number of an f32's shortest digits, which give the same f32 again; null where it is none.
+pub(crate) fn short(number: f32) -> Value {
+    match number.is_finite() {
+        true => parse(&float(number)).unwrap_or_default(),
+        false => Value::Null,
+    }
+}
+
 /// Says that `key` stands twice in one object.
 pub(crate) fn twice(key: &str) -> String {
     format!("key {} twice in one object", shown(key))
@@ -88,7 +96,7 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, short};
     use crate::rng::Rng;
 
     #[test]
@@ -210,6 +218,11 @@ mod tests {
             assert_eq!(parse(&whole.to_string()), Ok(whole.into()));
         }
         assert_eq!(parse("18446744073709551616"), Ok((u64::MAX as f64).into()));
+        for bits in (0..=u32::MAX).step_by(99_991) {
+            let number = f32::from_bits(bits);
+            let short = short(number).as_f64().map(|x| (x as f32).to_bits());
+            assert_eq!(short, number.is_finite().then_some(bits), "{number}");
+        }
         assert_eq!(parse(&format!("1{}e-5000", "0".repeat(5000))), Ok(1.0.into()));
     }
 

@@ -4,9 +4,10 @@
 //! was drawn before: a training that stopped after an epoch goes on as if it had not.
 
 use ndarray::{ArrayView2, ArrayView4};
+use serde_json::{Map, Value};
 
 use crate::error::{Result, bail};
-use crate::json::{record, shown};
+use crate::json::{Record, record, shown};
 use crate::loss::Loss;
 use crate::metric::{correct, predicted_class};
 use crate::model::{Mode, Model};
@@ -36,7 +37,16 @@ pub struct Logs {
     pub val_accuracy: Option<f32>,
 }
 
-record!(Logs { loss, accuracy, val_loss, val_accuracy });
+record!(Logs { loss, accuracy, val_loss, val_accuracy } requires loss, accuracy);
+
+impl Logs {
+    /// The figures that there are, by their names.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut figures = self.to_map();
+        figures.retain(|_, figure| !figure.is_null());
+        figures
+    }
+}
 
 /// What a callback is told.
 #[derive(Clone, Debug)]

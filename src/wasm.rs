@@ -1,7 +1,7 @@
 //! The JavaScript interface, over one wasm instance: what the page's worker calls, with Keras's and TensorFlow.js's names.
 //!
 //! A picture's way: `pixels` says where in wasm memory its RGBA bytes go, JavaScript copies them there in one piece,
-//! [`Network::classify_pixels`] and its like do the rest. Figures and options cross as plain objects. Every failure is an
+//! [`Network::classify_pixels`] and its like do the rest. Figures cross as plain objects, options as JSON. Every failure is an
 //! `Error` with a `code` ([`ErrorKind::code`](crate::error::ErrorKind::code)).
 
 use js_sys::{Error as JsError, Reflect};
@@ -9,8 +9,7 @@ use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 use crate::error::{Error, Result, bail};
-use crate::image::Input;
-use crate::json::{self, object};
+use crate::json;
 
 #[cfg(feature = "train")]
 mod inspector;
@@ -67,17 +66,6 @@ impl Pixels {
         self.0.resize(len, 0);
         Ok(())
     }
-}
-
-/// What a network takes, as JavaScript has it.
-fn described(input: &Input) -> Thrown<JsValue> {
-    parsed(object! {
-        "height": input.height,
-        "width": input.width,
-        "channels": input.channels,
-        "resize": input.resize.name(),
-        "rescale": input.rescale,
-    })
 }
 
 /// JSON as JavaScript has it. By way of its text, as what writes that is here anyway.

@@ -200,13 +200,3 @@ fn bad_sizes_say_what_was_expected() {
     refused(&[0; 4], 1, 1, &bytes(3, 3), ErrorKind::Shape);
     refused(&[0; 4], usize::MAX, 2, &bytes(2, 2), ErrorKind::Shape);
 }
-
-#[test]
-fn input_in_a_model_file() {
-    let json = serde_json::json!({"height": 64, "width": 48, "channels": 3, "resize": "crop", "rescale": 0.5});
-    let input: Input = serde_json::from_value(json.clone()).unwrap();
-    assert_eq!(input, Input { resize: Resize::Crop, rescale: 0.5, ..Input::rgb(64, 48) });
-    assert_eq!(serde_json::to_value(&input).unwrap(), json);
-    let least: Input = serde_json::from_str(r#"{"height": 8, "width": 8}"#).unwrap();
-    assert_eq!(least, Input::rgb(8, 8));
-}

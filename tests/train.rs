@@ -257,6 +257,20 @@ fn bad_arguments_are_errors() {
 }
 
 #[test]
+fn a_last_step_that_ruins_the_weights_is_a_divergence() {
+    let mut model = model(1);
+    let before = weights(&model);
+    let options = FitOptions { batch_size: 40, epochs: 1, ..options() };
+    let optimizer = Optimizer::sgd(f32::MAX, 0.0, false);
+    let data = Stripes(40);
+    let error =
+        fit(&mut model, optimizer, &data, Some(&data), options, |_, _| Flow::Continue).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Divergence);
+    assert!(error.to_string().starts_with("validation: expected a finite loss, got "), "{error}");
+    assert_eq!(weights(&model), before);
+}
+
+#[test]
 fn a_batch_may_be_larger_than_the_data() {
     let train = |batch_size| {
         let mut model = model(1);
@@ -440,7 +454,11 @@ fn a_resumed_training_ends_in_the_same_weights() {
     for (text, damaged, message) in [
         ("[0,0,0]", "[0,0.0]", "checkpoint: epoch: expected a whole number, got 0.0"),
         ("[0,0,0]", "[0,000]", "checkpoint: epoch: invalid number at line 1 column 4"),
-        ("[0,0,0]", "[0,  0]", "checkpoint: epoch: expected loss, correct and count, got [0,  0]"),
+        (
+            "[0,0,0]",
+            "[0,  0]",
+            "checkpoint: epoch: expected loss, correct and count, got \"[0,  0]\"",
+        ),
         ("val_loss", "val_lost", "checkpoint: history: val_lost: expected one of loss, accuracy, "),
     ] {
         let at = saved.windows(text.len()).position(|part| part == text.as_bytes()).unwrap();
@@ -450,6 +468,11 @@ fn a_resumed_training_ends_in_the_same_weights() {
         assert_eq!(error.kind(), ErrorKind::File);
         assert!(error.to_string().starts_with(message), "{error}");
     }
+    let version = br#""version":"2""#;
+    let at = saved.windows(version.len()).position(|part| part == version).unwrap();
+    let mut old = saved.clone();
+    old[at + version.len() - 2] = b'1';
+    assert_eq!(refused(&old, "recipe"), ErrorKind::Version);
     // An epoch that is further than there are examples.
     let text = b"[0,0,0]";
     let at = saved.windows(text.len()).position(|part| part == text).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Map, Read, shown};
+use super::{Map, Read, short, shown};
 
 /// What stands in a field.
 pub(crate) trait Field: Sized {
@@ -15,17 +15,22 @@ pub(crate) trait Field: Sized {
 
 /// A struct of such fields.
 pub(crate) trait Record {
+    /// The fields that an object of its own has to have.
+    const REQUIRED: &[&str];
+
     /// Puts what an object has in place of what is here; a key that is no field's is refused.
     fn update(&mut self, value: &Value) -> Read<()>;
 
-    /// All fields that have something to write.
+    /// All fields, null where there is nothing.
     fn to_map(&self) -> Map;
 }
 
-/// Makes a [`Record`] of the struct by naming its fields.
+/// Makes a [`Record`] of the struct by naming its fields, and those without which none is read.
 macro_rules! record {
-    ($record:ty { $($field:ident),* $(,)? }) => {
+    ($record:ty { $($field:ident),* $(,)? } $(requires $($required:ident),*)?) => {
         impl $crate::json::Record for $record {
+            const REQUIRED: &[&str] = &[$($(stringify!($required)),*)?];
+
             fn update(&mut self, value: &serde_json::Value) -> $crate::json::Read<()> {
                 $crate::json::fields::entries(value, &mut |key, value| match key {
                     $(stringify!($field) => $crate::json::Field::read(value).map(|value| self.$field = value),)*
@@ -34,8 +39,8 @@ macro_rules! record {
             }
 
             fn to_map(&self) -> $crate::json::Map {
-                let fields = vec![$((stringify!($field), $crate::json::Field::write(&self.$field))),*];
-                $crate::json::from_entries(fields.into_iter().filter(|field| !field.1.is_null()).collect())
+                let Self { $($field),* } = self;
+                $crate::json::from_entries(vec![$((stringify!($field), $crate::json::Field::write($field))),*])
             }
         }
     };
@@ -45,8 +50,9 @@ pub(crate) use record;
 /// Hands each entry of an object to `take`, whose errors it completes.
 pub(crate) fn entries(value: &Value, take: &mut dyn FnMut(&str, &Value) -> Read<()>) -> Read<()> {
     let Value::Object(map) = value else { return Err(expected("an object", value)) };
-    map.iter()
-        .try_for_each(|(key, value)| take(key, value).map_err(|error| format!("{key}: {error}")))
+    map.iter().try_for_each(|(key, value)| {
+        take(key, value).map_err(|error| format!("{}: {error}", shown(key).trim_matches('"')))
+    })
 }
 
 /// Makes a [`Field`] of an enum by the names of its variants.
@@ -56,7 +62,7 @@ macro_rules! names {
             fn read(value: &serde_json::Value) -> $crate::json::Read<Self> {
                 match value.as_str() {
                     $(Some($name) => Ok(Self::$variant),)*
-                    _ => Err($crate::json::fields::expected(&[$($name),*].join(" or "), value)),
+                    _ => Err($crate::json::fields::expected_one(&[$($name),*], value)),
                 }
             }
 
@@ -72,14 +78,24 @@ macro_rules! names {
 pub(crate) use names;
 
 #[cold]
-pub(crate) fn expected(what: &str, value: &Value) -> String {
+pub(crate) fn expected_one(names: &[&str], value: &Value) -> String {
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    expected(&format!("{} or {last}", others.join(", ")), value)
+}
+
+#[cold]
+fn expected(what: &str, value: &Value) -> String {
     format!("expected {what}, got {}", shown(value))
 }
 
 impl<T: Record + Default> Field for T {
     fn read(value: &Value) -> Read<Self> {
         let mut record = T::default();
-        record.update(value).map(|()| record)
+        record.update(value)?;
+        match T::REQUIRED.iter().find(|&&key| value.get(key).is_none()) {
+            Some(missing) => Err(format!("{missing}: expected one, got none")),
+            None => Ok(record),
+        }
     }
 
     fn write(&self) -> Value {
@@ -90,11 +106,11 @@ impl<T: Record + Default> Field for T {
 impl Field for f32 {
     fn read(value: &Value) -> Read<Self> {
         let number = value.as_f64().map(|number| number as f32).filter(|number| number.is_finite());
-        number.ok_or_else(|| expected("a number", value))
+        number.ok_or_else(|| expected("a number that 32 bits hold", value))
     }
 
     fn write(&self) -> Value {
-        (*self).into()
+        short(*self)
     }
 }
 
@@ -113,7 +129,7 @@ macro_rules! whole {
     ($($whole:ty),*) => {$(
         impl Field for $whole {
             fn read(value: &Value) -> Read<Self> {
-                u64::read(value)?.try_into().map_err(|_| expected("a smaller number", value))
+                u64::read(value)?.try_into().map_err(|_| expected("a whole number of fewer bits", value))
             }
 
             fn write(&self) -> Value {
@@ -168,13 +184,13 @@ impl Field for [f32; 2] {
     }
 
     fn write(&self) -> Value {
-        self.to_vec().into()
+        self.map(short).into()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, Map, Record, Value};
+    use super::{Field, Record, Value};
     use serde_json::json;
 
     #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -202,7 +218,7 @@ mod tests {
         inner: Inner,
         list: Vec<u32>,
     }
-    record!(Outer { rate, count, seed, flag, maybe, inner, list });
+    record!(Outer { rate, count, seed, flag, maybe, inner, list } requires rate, count);
 
     fn filled() -> Outer {
         Outer {
@@ -221,8 +237,7 @@ mod tests {
         for outer in [Outer::default(), filled()] {
             assert_eq!(Outer::read(&outer.write()), Ok(outer));
         }
-        let map: Map = Outer::default().to_map();
-        assert!(!map.contains_key("maybe"), "nothing is written as {map:?}");
+        assert_eq!(Outer::default().to_map()["maybe"], Value::Null);
         assert_eq!(
             filled().to_map()["inner"],
             json!({"range": [-1.5, 2.0], "colour": "dark_blue"})
@@ -239,17 +254,22 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        let cases: [(Value, &str); 11] = [
+        let cases: [(Value, &str); 13] = [
             (json!(1), "expected an object, got 1"),
             (
                 json!({"speed": 1}),
                 "speed: expected one of rate, count, seed, flag, maybe, inner, list",
             ),
-            (json!({"rate": "fast"}), "rate: expected a number, got \"fast\""),
-            (json!({"rate": 1e39}), "rate: expected a number, got 1e+39"),
+            (json!({"a\u{202e}b": 1}), "a\\u{202e}b: expected one of rate, count"),
+            (json!({"rate": 1}), "count: expected one, got none"),
+            (json!({"rate": "fast"}), "rate: expected a number that 32 bits hold, got \"fast\""),
+            (json!({"rate": 1e39}), "rate: expected a number that 32 bits hold, got 1e+39"),
             (json!({"count": 1.5}), "count: expected a whole number, got 1.5"),
             (json!({"count": -1}), "count: expected a whole number, got -1"),
-            (json!({"seed": 1_u64 << 32}), "seed: expected a smaller number, got 4294967296"),
+            (
+                json!({"seed": 1_u64 << 32}),
+                "seed: expected a whole number of fewer bits, got 4294967296",
+            ),
             (json!({"flag": 0}), "flag: expected true or false, got 0"),
             (json!({"inner": {"range": [1]}}), "inner: range: expected two numbers, got [1]"),
             (
@@ -259,7 +279,8 @@ mod tests {
             (json!({"list": [true]}), "list: expected a whole number, got true"),
         ];
         for (value, message) in cases {
-            assert_eq!(Outer::read(&value).unwrap_err(), message);
+            let error = Outer::read(&value).unwrap_err();
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What came, as messages show it: a text in quotes, JSON, a number; cut where it is long, and nothing in it that the eye
-//! cannot see. Core's `{:?}` has its own way of that, by tables of Unicode that come to 4 kB of wasm.
+//! What came, as messages show it: a text in quotes, JSON, a number; cut where it is long, what is unseen by its number.
+//! Core's `{:?}` has its own way of that, by tables of Unicode that come to 4 kB of wasm.
 
 use serde_json::Value;
 
-use super::writer::{float, put_escaped, write};
+use super::writer::{float, write};
 
 /// The most characters that are shown.
 const MOST: usize = 100;
@@ -62,19 +62,21 @@ fn excerpt(text: &str) -> String {
             break;
         }
         match is_unseen(char) {
-            true => put_escaped(char, &mut start),
+            true => start.extend(char.escape_unicode()),
             false => start.push(char),
         }
     }
     start
 }
 
-/// Controls, and what has no width or turns the direction of writing.
+/// Controls, and what has no width or turns the direction of writing; not all that looks like a space.
 fn is_unseen(char: char) -> bool {
-    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}'];
+    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{3164}', '\u{feff}', '\u{ffa0}'];
     char.is_control()
         || unseen.contains(&char)
-        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(char, '\u{115f}'..='\u{1160}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(char, '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(char, '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -91,8 +93,11 @@ mod tests {
     #[test]
     fn texts_and_json() {
         assert_eq!(shown("a \"b\"\n"), r#""a \"b\"\n""#);
-        assert_eq!(shown("\u{7f}\u{202e}é👩\u{200d}🚀"), r#""\u007f\u202eé👩\u200d🚀""#);
-        assert_eq!(shown(json!({"a": [1, "\u{85}"]})), r#"{"a":[1,"\u0085"]}"#);
+        assert_eq!(
+            shown("\u{7f}\u{202e}é👩\u{200d}🚀\u{e0041}"),
+            r#""\u{7f}\u{202e}é👩\u{200d}🚀\u{e0041}""#
+        );
+        assert_eq!(shown(json!({"a": [1, "\u{85}"]})), r#"{"a":[1,"\u{85}"]}"#);
     }
 
     #[test]

@@ -55,16 +55,13 @@ fn put_string(string: &str, text: &mut String) {
             '\t' => text.push_str("\\t"),
             '\u{8}' => text.push_str("\\b"),
             '\u{c}' => text.push_str("\\f"),
-            '\0'..' ' => put_escaped(char, text),
+            '\0'..' ' => {
+                let _ = write!(text, "\\u{:04x}", u32::from(char));
+            }
             _ => text.push(char),
         }
     }
     text.push('"');
-}
-
-/// A character of 16 bits by its number.
-pub(crate) fn put_escaped(char: char, text: &mut String) {
-    let _ = write!(text, "\\u{:04x}", u32::from(char));
 }
 
 /// A finite number in the fewest digits that give the same number again.

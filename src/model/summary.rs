@@ -4,8 +4,7 @@ use super::{Node, product};
 use crate::layer::Parameter;
 
 /// One row of a model's summary.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerSummary {
     /// The layer's own name, which leads its weights' names.
     pub name: String,

@@ -16,6 +16,8 @@ use crate::model::Model;
 use crate::optimizer::Optimizer;
 
 const FORMAT: &str = "convlet checkpoint";
+/// 2: recipes as [`crate::transfer::Recipe::to_json`] writes them, powers as products.
+const VERSION: &str = "2";
 
 impl Trainer {
     /// The training between two steps, to go on from by [`Self::resume`].
@@ -47,10 +49,10 @@ impl Trainer {
         }
         let tally = self.tally();
         let epoch = vec![tally.loss.to_bits(), tally.correct as u64, tally.count as u64];
-        let history: Value = self.history().iter().map(Field::write).collect();
+        let history: Value = self.history().iter().map(Logs::to_json).map(Value::from).collect();
         let metadata = object! {
             "format": FORMAT,
-            "version": "1",
+            "version": VERSION,
             "recipe": recipe,
             "history": json::write(&history),
             "iterations": iterations.to_string(),
@@ -85,16 +87,21 @@ impl Trainer {
                 shown(entry("format")?)
             );
         }
+        if entry("version")? != VERSION {
+            let version = shown(entry("version")?);
+            bail!(Version, "checkpoint: expected one of version {VERSION}, got {version}");
+        }
         if entry("recipe")? != recipe {
             bail!(
                 Argument,
                 "checkpoint: expected one of the same training, {recipe}; got one of {}",
-                entry("recipe")?
+                shown(entry("recipe")?)
             );
         }
         let history: Vec<Logs> = parse("history", entry("history")?)?;
         let accuracy: Option<f32> = parse("best_accuracy", entry("best_accuracy")?)?;
-        let epoch: Vec<u64> = parse("epoch", entry("epoch")?)?;
+        let tally = tally(entry("epoch")?)?;
+        let step = parse("step", entry("step")?)?;
         let mut tensors = tensors;
         let mut take = |kind: &str, i: usize, model: &Model| -> Result<Vec<f32>> {
             let parameter = &model.parameters()[i];
@@ -136,20 +143,26 @@ impl Trainer {
             averages,
             model.parameters(),
         )?;
-        model.set_step(parse("step", entry("step")?)?);
+        model.set_step(step);
         for (parameter, value) in model.parameters_mut().iter_mut().zip(weights) {
             parameter.value = value;
         }
-        let Ok([loss, correct, count]) = <[_; 3]>::try_from(epoch) else {
-            bail!(
-                File,
-                "checkpoint: epoch: expected loss, correct and count, got {}",
-                entry("epoch")?
-            );
-        };
-        let (correct, count) = (correct as usize, count as usize);
-        let tally = Tally { loss: f64::from_bits(loss), correct, count };
         Ok(Self::going_on(options, optimizer, history, best, tally))
+    }
+}
+
+/// How far the epoch is.
+fn tally(text: &str) -> Result<Tally> {
+    let epoch: Vec<u64> = parse("epoch", text)?;
+    match epoch[..] {
+        [loss, correct, count]
+            if let (Ok(correct), Ok(count)) = (correct.try_into(), count.try_into()) =>
+        {
+            Ok(Tally { loss: f64::from_bits(loss), correct, count })
+        }
+        _ => {
+            bail!(File, "checkpoint: epoch: expected loss, correct and count, got {}", shown(text))
+        }
     }
 }
 

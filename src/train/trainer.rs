@@ -304,6 +304,10 @@ impl Trainer {
             }
             self.optimizer.swap_average(model.parameters_mut());
             let (loss, accuracy) = result?;
+            if !loss.is_finite() {
+                let message = format!("validation: expected a finite loss, got {}", shown(loss));
+                return Err(self.roll_back(model, Error::new(ErrorKind::Divergence, message)));
+            }
             (logs.val_loss, logs.val_accuracy) = (Some(loss), Some(accuracy));
         }
         self.history.push(logs.clone());

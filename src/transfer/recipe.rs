@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::augment::Augment;
 use crate::error::{Error, ErrorKind, Result};
-use crate::json::{Field, Record, names, record};
+use crate::json::{self, Field, Record, names, record};
 use crate::optimizer::Optimizer;
 use crate::train::{FitOptions, Schedule};
 
@@ -28,8 +28,7 @@ impl Depth {
     /// # Errors
     /// Argument: another name.
     pub fn named(name: &str) -> Result<Self> {
-        Self::read(&name.into())
-            .map_err(|error| Error::new(ErrorKind::Argument, format!("depth: {error}")))
+        Self::read(&name.into()).map_err(|error| Error::new(ErrorKind::Argument, error))
     }
 }
 
@@ -64,7 +63,7 @@ pub struct Recipe {
     /// See [`Optimizer::weight_decay`].
     pub weight_decay: f32,
     /// See [`Optimizer::global_clipnorm`].
-    pub global_clipnorm: f32,
+    pub global_clipnorm: Option<f32>,
     /// See [`Optimizer::ema_momentum`].
     pub ema_momentum: Option<f32>,
     /// How the rate changes.
@@ -127,7 +126,7 @@ impl Recipe {
             // As fast as the new layer: at half the rate the same digits came to 0.93.
             base_rate: 1.0,
             weight_decay: 0.01,
-            global_clipnorm: 1.0,
+            global_clipnorm: Some(1.0),
             ema_momentum: None,
             schedule: Rate::OneCycle,
             label_smoothing: 0.1,
@@ -151,18 +150,18 @@ impl Recipe {
         }
     }
 
-    /// The recipe with what a JSON object names in place of its own.
+    /// The recipe with what a JSON object names in place of its own, null for `None`.
     ///
     /// # Errors
-    /// Argument: another name than a field's, or a value of another kind than the field's.
-    pub fn with(mut self, options: &Value) -> Result<Self> {
-        match self.update(options) {
+    /// Argument: no JSON object, another name than a field's, or a value of another kind than the field's.
+    pub fn with(mut self, options: &str) -> Result<Self> {
+        match json::parse(options).and_then(|options| self.update(&options)) {
             Ok(()) => Ok(self),
             Err(error) => Err(Error::new(ErrorKind::Argument, format!("options: {error}"))),
         }
     }
 
-    /// The fields by their names, without those that are `None`: what [`Self::with`] takes.
+    /// The fields by their names, null for `None`: what [`Self::with`] takes.
     pub fn to_json(&self) -> Map<String, Value> {
         self.to_map()
     }
@@ -189,7 +188,7 @@ impl Recipe {
     pub(super) fn optimizer(&self, is_new: impl Iterator<Item = bool>) -> Optimizer {
         let mut optimizer = Optimizer::adam(self.learning_rate);
         optimizer.weight_decay = self.weight_decay;
-        optimizer.global_clipnorm = Some(self.global_clipnorm);
+        optimizer.global_clipnorm = self.global_clipnorm;
         optimizer.ema_momentum = self.ema_momentum;
         optimizer.rate_factors =
             is_new.map(|is_new| if is_new { 1.0 } else { self.base_rate }).collect();

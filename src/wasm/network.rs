@@ -3,7 +3,7 @@
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-use super::{Pixels, Thrown, described, parsed};
+use super::{Pixels, Thrown, parsed};
 use crate::classifier::Classifier;
 use crate::json::object;
 use crate::model::LayerSummary;
@@ -49,7 +49,7 @@ impl Network {
         unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
     )]
     pub fn input(&self) -> Thrown<JsValue> {
-        described(self.classifier.input())
+        parsed(self.classifier.input().to_json())
     }
 
     /// Weights in all.

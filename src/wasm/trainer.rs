@@ -4,10 +4,10 @@ use js_sys::{Float32Array, Reflect};
 use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
-use super::{Network, Pixels, Thrown, described, parsed};
+use super::{Network, Pixels, Thrown, parsed};
 use crate::augment::Augment;
-use crate::error::{Error, ErrorKind, Result};
-use crate::json::{self, Field, Map, object};
+use crate::error::Result;
+use crate::json::{Map, object};
 use crate::train::Progress;
 use crate::transfer::{Depth, Event, Recipe, Transfer};
 
@@ -48,11 +48,8 @@ impl Trainer {
 
     /// What is chosen for `examples` pictures where nobody says. Keys as in Rust: `learning_rate`.
     #[wasm_bindgen(unchecked_return_type = "Record<string, any>")]
-    pub fn defaults(
-        #[wasm_bindgen(unchecked_param_type = "'head' | 'whole' | 'scratch'")] depth: &str,
-        examples: usize,
-    ) -> Thrown<JsValue> {
-        parsed(Recipe::defaults(Depth::named(depth)?, examples).to_json())
+    pub fn defaults(depth: &str, examples: usize) -> Thrown<JsValue> {
+        parsed(Recipe::defaults(named(depth)?, examples).to_json())
     }
 
     /// What the network takes, and how a picture is made into it.
@@ -61,7 +58,7 @@ impl Trainer {
         unchecked_return_type = "{ height: number, width: number, channels: number, resize: 'squash' | 'crop', rescale: number }"
     )]
     pub fn input(&self) -> Thrown<JsValue> {
-        described(self.transfer.input())
+        parsed(self.transfer.input().to_json())
     }
 
     /// Weights in all, of the whole network.
@@ -110,17 +107,23 @@ impl Trainer {
         Ok(self.transfer.relabel(index, label)?)
     }
 
-    /// Begins a training, or goes on from a checkpoint of one. `recipe` is JSON: what differs from the defaults.
-    pub fn begin(&mut self, recipe: &str, checkpoint: Option<Vec<u8>>) -> Thrown<()> {
-        let options = read("options", recipe)?;
-        let depth = options.get("depth").and_then(Value::as_str).unwrap_or("head");
+    /// Begins a training, or goes on from a checkpoint of one. `options` is JSON of what differs from the depth's defaults;
+    /// gives the whole recipe.
+    #[wasm_bindgen(unchecked_return_type = "Record<string, any>")]
+    pub fn begin(
+        &mut self,
+        depth: &str,
+        options: &str,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Thrown<JsValue> {
         let (examples, _) = self.transfer.counts();
-        let recipe = Recipe::defaults(Depth::named(depth)?, examples).with(&options)?;
+        let recipe = Recipe::defaults(named(depth)?, examples).with(options)?;
+        let chosen = recipe.to_json();
         match checkpoint {
             Some(bytes) => self.transfer.resume(recipe, &bytes)?,
             None => self.transfer.begin(recipe)?,
         }
-        Ok(())
+        parsed(chosen)
     }
 
     /// The next piece of work.
@@ -143,7 +146,7 @@ impl Trainer {
             Event::End => (piece("end", 0, 0, 0), None),
         };
         if let Some(logs) = logs {
-            piece.insert("logs".into(), logs.write());
+            piece.insert("logs".into(), logs.to_json().into());
         }
         parsed(piece)
     }
@@ -206,7 +209,7 @@ impl Trainer {
         seed: u32,
         count: usize,
     ) -> Thrown<Vec<f32>> {
-        let augment = Augment::read(&read("augment", augment)?).map_err(wrong("augment"))?;
+        let augment = Augment::from_json(augment)?;
         Ok(self.transfer.preview(&self.rgba.0, [width, height], &augment, seed, count)?)
     }
 
@@ -233,12 +236,6 @@ fn put(map: &mut Map, key: &str, value: Option<f64>) {
     }
 }
 
-/// JSON of options.
-fn read(what: &str, text: &str) -> Result<Value> {
-    json::parse(text).map_err(wrong(what))
-}
-
-/// What options are refused with.
-fn wrong(what: &str) -> impl Fn(String) -> Error {
-    move |error| Error::new(ErrorKind::Argument, format!("{what}: {error}"))
+fn named(depth: &str) -> Result<Depth> {
+    Depth::named(depth).map_err(|error| error.within("depth"))
 }

@@ -149,6 +149,40 @@ describe('a training', () => {
     await broken.close()
   })
 
+  test('that another version of the page began is said to be lost, and not tried again', async () => {
+    const studio = await withTwoClasses()
+    await set(studio, { epochs: 1000 })
+    await studio.page.locator('#train').click()
+    /** Makes the checkpoint one of version 1; whether there is one. */
+    const age = () =>
+      studio.page.evaluate(async () => {
+        const request = indexedDB.open('convlet-studio')
+        const database = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)))
+        const store = database.transaction('state', 'readwrite').objectStore('state')
+        const kept = await new Promise((resolve) => Object.assign(store.get('training'), { onsuccess: ({ target }) => resolve(target.result) }))
+        // Latin 1 gives each byte a character.
+        const place = new TextDecoder('latin1').decode(kept?.checkpoint).indexOf('"version":"')
+        if (place >= 0) kept.checkpoint[place + '"version":"'.length] = '1'.charCodeAt(0)
+        if (place >= 0) await new Promise((resolve) => Object.assign(store.put(kept, 'training'), { onsuccess: resolve }))
+        database.close()
+        return place >= 0
+      })
+    while (!(await studio.page.evaluate(() => /Epoch/.test(document.querySelector('#progress-text').textContent)))) await studio.page.waitForTimeout(50)
+    await studio.page.locator('#pause').click()
+    await studio.page.waitForTimeout(300)
+    while (!(await age())) {
+      await studio.page.locator('#pause').click()
+      await studio.page.waitForTimeout(500)
+      await studio.page.locator('#pause').click()
+      await studio.page.waitForTimeout(300)
+    }
+    await studio.reload()
+    await studio.page.getByText('expected one of version 2, got "1"').waitFor()
+    await studio.page.locator('#train:enabled').waitFor()
+    assert.equal(await age(), false)
+    await studio.close()
+  })
+
   test('pauses, goes on and stops, and is kept over a reload', async () => {
     const studio = await withTwoClasses()
     await set(studio, { epochs: 1000 })

@@ -224,8 +224,10 @@ test('from scratch, from an architecture; examples taken away and relabelled; pr
       sizes: previews.map(({ width, height }) => [width, height]), differ: previews[0].data.some((v, i) => v !== plain[0].data[i]),
       refused: [],
     }
-    const refused = [{ epoch: 3 }, { epochs: 1.5 }, { learningRate: NaN }, { seed: 5n }, { earlyStopping: {} }, { augment: { zoomRange: [1, Infinity] } }]
+    const refused = [{ epoch: 3 }, { epochs: 1.5 }, { learningRate: NaN }, { seed: 5n }, { earlyStopping: {} }, { augment: { zoomRange: [1, Infinity] } }, { augment: { rotation: 3 } }]
     for (const options of refused) result.refused.push(await outcome(trainer.train({ options })))
+    for (const depth of [undefined, 1]) result.refused.push(await outcome(Trainer.defaults(depth)))
+    result.refused.push(await outcome(trainer.preview(picture('disc', 1), { augment: { rotation: 3 } })))
     await trainer.dispose()
     return result
   })
@@ -244,9 +246,13 @@ test('from scratch, from an architecture; examples taken away and relabelled; pr
     /^options: epoch: expected one of depth, epochs, batch_size/,
     /^options: epochs: expected a whole number, got 1\.5$/,
     /^options: learningRate: expected a finite number, got NaN$/,
-    /^options: seed: expected a finite number, got 5$/,
-    /^options: earlyStopping: expected a finite number, got an object$/,
-    /^options: zoomRange: expected a finite number, got Infinity$/,
+    /^options: seed: expected a number, true, false, null or a name, got bigint$/,
+    /^options: earlyStopping: expected a number, true, false, null or a name, got object$/,
+    /^augment: zoomRange: expected a finite number, got Infinity$/,
+    /^options: augment: rotation: expected one of rotation_range, /,
+    /^depth: expected head, whole or scratch, got "undefined"$/,
+    /^depth: expected head, whole or scratch, got "1"$/,
+    /^augment: rotation: expected one of rotation_range, /,
   ]
   for (const [i, message] of messages.entries()) assert.match(message, expected[i])
 })

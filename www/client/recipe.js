@@ -27,11 +27,11 @@ import { ConvletError } from './errors.js'
  * @property {number} [learningRate] Adam's, for the new layer
  * @property {number} [baseRate] the factor on it for the layers of the base
  * @property {number} [weightDecay]
- * @property {number} [globalClipnorm]
- * @property {number} [emaMomentum]
+ * @property {number | null} [globalClipnorm] the largest norm of all gradients together; null: any
+ * @property {number | null} [emaMomentum]
  * @property {'constant' | 'cosine' | 'one_cycle' | 'plateau'} [schedule]
  * @property {number} [labelSmoothing]
- * @property {number} [earlyStopping] epochs
+ * @property {number | null} [earlyStopping] epochs
  * @property {boolean} [restoreBestWeights]
  * @property {number} [seed]
  * @property {Augment | false} [augment]
@@ -48,18 +48,30 @@ const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCas
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase())
 
 /**
- * What is said of options: not what is undefined. Numbers have to be finite, as they cross to Rust as JSON.
+ * What is said of options: not what is undefined.
  *
  * @param {{ [name: string]: any }} options
+ * @param {string} what they are, for messages
  * @returns {[name: string, value: any][]}
  */
-function said(options) {
+function said(options, what) {
   const entries = Object.entries(options).filter(([, value]) => value !== undefined)
-  for (const [name, value] of entries)
-    for (const one of [value].flat())
-      if (one !== null && (typeof one === 'number' ? !Number.isFinite(one) : !['boolean', 'string'].includes(typeof one)))
-        throw new ConvletError('argument', `options: ${name}: expected a finite number, got ${typeof one === 'object' ? 'an object' : String(one)}`)
+  for (const [name, value] of entries) {
+    const wrong = [value].flat().map(troubleOf).find(Boolean)
+    if (wrong) throw new ConvletError('argument', `${what}: ${name}: ${wrong}`)
+  }
   return entries
+}
+
+/**
+ * Why a value cannot cross to Rust, which takes JSON.
+ *
+ * @param {unknown} value
+ */
+function troubleOf(value) {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : `expected a finite number, got ${value}`
+  if (value === null || ['boolean', 'string'].includes(typeof value)) return undefined
+  return `expected a number, true, false, null or a name, got ${typeof value}`
 }
 
 /**
@@ -67,9 +79,8 @@ function said(options) {
  * @returns {{ [name: string]: any }}
  */
 export function augmentToRust(augment) {
-  const entries = said(augment || {})
   return Object.fromEntries(
-    entries.map(([name, value]) => [
+    said(augment || {}, 'augment').map(([name, value]) => [
       snake(name),
       RANGES.includes(name) && typeof value === 'number' ? [1 - value, 1 + value] : value,
     ]),
@@ -77,17 +88,14 @@ export function augmentToRust(augment) {
 }
 
 /**
- * The default recipe with the options that are given in its place.
+ * What is said of a recipe, as Rust calls it.
  *
- * @param {{ [name: string]: any }} defaults Rust's
  * @param {TrainOptions} options
+ * @returns {{ [name: string]: any }}
  */
-export function toRust(defaults, { augment, validationSplit, ...options }) {
-  return {
-    ...defaults,
-    ...Object.fromEntries(said(options).map(([name, value]) => [snake(name), value])),
-    ...(augment !== undefined && { augment: augmentToRust(augment) }),
-  }
+export function toRust({ augment, validationSplit, ...options }) {
+  const given = said(options, 'options').map(([name, value]) => [snake(name), value])
+  return { ...Object.fromEntries(given), ...(augment !== undefined && { augment: augmentToRust(augment) }) }
 }
 
 /**

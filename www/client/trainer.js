@@ -255,12 +255,10 @@ export class Trainer {
     this.#state = 'running'
     try {
       await this.#changing
-      const examples = this.counts.training
-      const defaults = await this.#engine.call('defaults', { depth: this.#depth, examples })
-      const recipe = toRust(defaults, { ...this.#options, ...options })
       // What was trained before is begun anew.
       const checkpoint = this.#recipe ? undefined : this.#checkpoint
-      await this.#engine.call('begin', { handle: this.#handle, recipe, checkpoint }, callbacks)
+      const chosen = { depth: this.#depth, options: toRust({ ...this.#options, ...options }) }
+      const recipe = await this.#engine.call('begin', { handle: this.#handle, ...chosen, checkpoint }, callbacks)
       ;[this.#recipe, this.#checkpoint, this.#isDone] = [recipe, checkpoint, false]
       await this.#work(recipe, callbacks)
     } finally {
@@ -474,7 +472,7 @@ export class Trainer {
     for (let start = 0; start < this.#examples.length; start += AT_A_TIME)
       yield ['addExamples', { handle, examples: this.#examples.slice(start, start + AT_A_TIME) }]
     if (!this.#recipe) return
-    yield ['begin', { handle, recipe: this.#recipe, checkpoint: this.#checkpoint }]
+    yield ['begin', { handle, depth: this.#depth, options: this.#recipe, checkpoint: this.#checkpoint }]
     if (this.#isDone) yield ['finish', { handle }]
   }
 }

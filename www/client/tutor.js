@@ -54,7 +54,7 @@ export class Tutor {
 
   /** @param {{ depth: 'head' | 'whole' | 'scratch', examples: number }} request */
   defaults({ depth, examples }) {
-    return Trainer.defaults(depth, examples)
+    return Trainer.defaults(String(depth), examples)
   }
 
   /**
@@ -101,10 +101,15 @@ export class Tutor {
     this.#trainer(handle).relabel(index, label)
   }
 
-  /** @param {{ handle: number, recipe: Recipe, checkpoint?: Uint8Array }} request */
-  begin({ handle, recipe, checkpoint }) {
+  /**
+   * Gives all that was chosen.
+   *
+   * @param {{ handle: number, depth: string, options: Recipe, checkpoint?: Uint8Array }} request
+   * @returns {Recipe}
+   */
+  begin({ handle, depth, options, checkpoint }) {
     this.#forgetSnapshots(handle)
-    this.#trainer(handle).begin(JSON.stringify(recipe), checkpoint)
+    return this.#trainer(handle).begin(String(depth), JSON.stringify(options), checkpoint)
   }
 
   /**

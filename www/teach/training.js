@@ -153,7 +153,8 @@ export class Training extends EventTarget {
     } catch (thrown) {
       if (this.#isAbandoned) return
       // What was stopped before it began, or cannot go on, is not to be taken up again.
-      if (signal.aborted || (thrown instanceof ConvletError && thrown.code === 'divergence')) await this.forget()
+      const cannot = thrown instanceof ConvletError && ['divergence', 'version'].includes(thrown.code)
+      if (signal.aborted || cannot) await this.forget()
       if (!signal.aborted) throw thrown
     } finally {
       await this.#trainer?.dispose()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use convlet::error::{Error, ErrorKind, Result};
+use convlet::error::Result;
 use convlet::rng::Rng;
 use convlet::transfer::{Depth, Event, Recipe, Transfer};
 
@@ -36,8 +36,6 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let options = serde_json::from_str(&args.options)
-        .map_err(|error| Error::new(ErrorKind::Argument, format!("options: {error}")))?;
     let bytes = std::fs::read(&args.model).map_err(io_error(&args.model))?;
     let input = open(&args.model)?.input().clone();
     let folder = Folder::open(&args.directory)?;
@@ -60,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
                 }
                 let mut recipe = Recipe::defaults(depth, transfer.counts().0);
                 recipe.seed = seed as u32;
-                transfer.begin(recipe.with(&options)?)?;
+                transfer.begin(recipe.with(&args.options)?)?;
                 while !matches!(transfer.advance()?, Event::End) {}
                 transfer.finish();
                 for (pixels, label) in &held_back {

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use convlet::classifier::{Classifier, Prediction};
 use convlet::error::{Error, ErrorKind, Result};
-use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::data::decode;
 use crate::{open, print};
@@ -36,7 +35,7 @@ pub fn run(args: &Args) -> Result<()> {
             Ok(mut answer) => {
                 answer.predictions.truncate(args.top_k.map_or(usize::MAX, |k| k as usize));
                 if args.json {
-                    results.push(json!(answer));
+                    results.push(answer.to_json());
                 } else {
                     print(answer);
                 }
@@ -60,13 +59,11 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// What a picture shows.
-#[derive(Serialize)]
 struct Answer {
     file: String,
     /// Most likely first.
     predictions: Vec<Prediction>,
     /// Whether the picture is unlike all that the model knows, where it can tell.
-    #[serde(skip_serializing_if = "Option::is_none")]
     none_of_these: Option<bool>,
 }
 
@@ -79,6 +76,18 @@ fn predict(classifier: &mut Classifier, image: &Path) -> Result<Answer> {
         predictions: classifier.ranked(&probabilities),
         none_of_these: classifier.none_of_these(),
     })
+}
+
+impl Answer {
+    fn to_json(&self) -> Value {
+        let prediction = |p: &Prediction| json!({"label": p.label, "confidence": p.confidence});
+        let predictions: Value = self.predictions.iter().map(prediction).collect();
+        let mut answer = json!({"file": self.file, "predictions": predictions});
+        if let Some(none_of_these) = self.none_of_these {
+            answer["none_of_these"] = none_of_these.into();
+        }
+        answer
+    }
 }
 
 impl Display for Answer {

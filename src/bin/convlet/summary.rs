@@ -27,7 +27,7 @@ pub fn run(args: &Args) -> Result<()> {
             let classifier = open(&args.model)?;
             facts = json!({
                 "labels": classifier.labels(),
-                "input": classifier.input(),
+                "input": classifier.input().to_json(),
                 "training": classifier.training(),
             });
             classifier.model

@@ -1,4 +1,5 @@
-//! Any text as Keras's JSON: refused, or read, written, read again the same, and built; a small network is trained.
+//! Any text as Keras's JSON, and as a recipe's: refused, or read, written, read again the same; the network is built, and a
+//! small one trained.
 #![no_main]
 
 use convlet::architecture::Architecture;
@@ -7,6 +8,7 @@ use convlet::image::Input;
 use convlet::model::{Mode, Model};
 use convlet::optimizer::Optimizer;
 use convlet::train::train_on_batch;
+use convlet::transfer::{Depth, Recipe};
 use libfuzzer_sys::fuzz_target;
 use ndarray::{Array2, Array4};
 use serde_json::Value;
@@ -36,6 +38,11 @@ fn round(value: &mut Value) {
 }
 
 fuzz_target!(|text: &str| {
+    // What a training is told is JSON too.
+    if let Ok(recipe) = Recipe::defaults(Depth::Head, 1).with(text) {
+        let written = Value::from(recipe.to_json()).to_string();
+        assert_eq!(Recipe::defaults(Depth::Whole, 500).with(&written).as_ref(), Ok(&recipe));
+    }
     let Ok(architecture) = Architecture::from_json(text) else { return };
     let mut written = architecture.to_json();
     let again = Architecture::from_json(&written.to_string());
