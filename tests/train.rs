@@ -257,6 +257,26 @@ fn bad_arguments_are_errors() {
 }
 
 #[test]
+fn the_last_step_of_an_epoch_tells_the_epochs_figures() {
+    let mut last = None;
+    let mut epochs = 0;
+    let callback = |_: &Model, event: Event| {
+        match event {
+            Event::Step(progress) => last = Some(progress.clone()),
+            Event::Epoch { epoch, logs, .. } => {
+                let progress = last.take().unwrap();
+                assert_eq!((progress.epoch, progress.done, progress.total), (epoch, 40, 40));
+                assert_eq!(&progress.logs, logs);
+                epochs += 1;
+            }
+        }
+        Flow::Continue
+    };
+    fit(&mut model(1), Optimizer::adam(0.01), &Stripes(40), None, options(), callback).unwrap();
+    assert_eq!(epochs, 12);
+}
+
+#[test]
 fn a_last_step_that_ruins_the_weights_is_a_divergence() {
     let mut model = model(1);
     let before = weights(&model);
