@@ -87,7 +87,7 @@ impl Rng {
     /// From the normal distribution of mean 0 and standard deviation 1 (Box and Muller).
     pub fn normal(&mut self) -> f32 {
         // 1 - uniform lies in (0, 1], whose logarithm is finite.
-        let radius = libm::sqrtf(-2.0 * libm::logf(1.0 - self.uniform()));
+        let radius = (-2.0 * libm::logf(1.0 - self.uniform())).sqrt();
         radius * libm::cosf(std::f32::consts::TAU * self.uniform())
     }
 
