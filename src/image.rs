@@ -6,7 +6,7 @@
 use ndarray::Array4;
 use serde_json::{Map, Value};
 
-use crate::error::{Result, bail};
+use crate::error::{Error, ErrorKind, Result, bail};
 use crate::json::{self, object};
 use crate::kernel::resize::{Axis, ResizeShape, resize, scratch_len};
 
@@ -96,10 +96,11 @@ pub fn to_tensor(
 /// # Errors
 /// As [`to_tensor`].
 pub fn to_array(rgba: &[u8], width: usize, height: usize, input: &Input) -> Result<Array4<f32>> {
-    let mut array = Array4::zeros((1, input.height, input.width, input.channels));
-    let out = array.as_slice_mut().expect("a new array is contiguous");
-    to_tensor(rgba, width, height, input, out, &mut Vec::new())?;
-    Ok(array)
+    let mut values = vec![0.0; input.image_len()];
+    to_tensor(rgba, width, height, input, &mut values, &mut Vec::new())?;
+    let shape = (1, input.height, input.width, input.channels);
+    Array4::from_shape_vec(shape, values)
+        .map_err(|error| Error::new(ErrorKind::Shape, format!("picture: {error}")))
 }
 
 fn validate(rgba: &[u8], width: usize, height: usize, input: &Input, out: &[f32]) -> Result<()> {

@@ -2,8 +2,8 @@
 //!
 //! A safetensors file like a model's, of format `convlet checkpoint`: tensors `weight/..`, the optimizer's `slot_0/..`
 //! and `slot_1/..`, the moving `average/..` and the `best/..` weights so far, each followed by the parameter's name; in
-//! the metadata the history, how far the epoch is, the optimizer's step count and the `recipe`, a text of the caller's that must be the same
-//! when the training goes on.
+//! the metadata the history, how far the epoch is, the optimizer's step count and the `recipe`, a text of the caller's
+//! that must be the same when the training goes on.
 
 use serde_json::Value;
 

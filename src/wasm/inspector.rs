@@ -1,12 +1,12 @@
 //! Looking inside a [`Network`]: every layer's numbers for one picture, how each came about, and where the network looked.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasm_bindgen::prelude::*;
 
 use super::{Network, Thrown};
 use crate::architecture::{LayerInput, LayerSpec};
 use crate::error::{Error, ErrorKind};
-use crate::json;
+use crate::json::{self, object};
 use crate::model::{LayerSummary, Mode, Model, Rule};
 
 #[wasm_bindgen]
@@ -91,7 +91,7 @@ impl Network {
 
 fn layers(model: &Model) -> Value {
     let specs = model.architecture().layers.iter().zip(model.layers()).enumerate();
-    let describe = |(i, (spec, summary)): (usize, (&LayerSpec, LayerSummary))| {
+    let describe = |(i, (spec, summary)): (usize, (&LayerSpec, LayerSummary))| -> Value {
         let inputs: Vec<Value> = spec
             .inputs
             .iter()
@@ -105,25 +105,18 @@ fn layers(model: &Model) -> Value {
             .iter()
             .map(|p| {
                 let name = p.name.rsplit('/').next().unwrap_or_default();
-                object([("name", name.into()), ("shape", p.shape.clone().into())])
+                object! {"name": name, "shape": p.shape.clone()}.into()
             })
             .collect();
-        object([
-            ("name", spec.name.clone().into()),
-            ("className", summary.class_name.into()),
-            ("config", spec.config.clone().into()),
-            ("inputs", inputs.into()),
-            ("outputShape", summary.output_shape.into()),
-            ("weights", weights.into()),
-        ])
+        let layer = object! {
+            "name": &*spec.name,
+            "className": summary.class_name,
+            "config": spec.config.clone(),
+            "inputs": inputs,
+            "outputShape": summary.output_shape,
+            "weights": weights,
+        };
+        layer.into()
     };
     specs.map(describe).collect::<Vec<Value>>().into()
-}
-
-fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    let mut map = Map::new();
-    for (key, value) in entries {
-        map.insert(key.into(), value);
-    }
-    map.into()
 }
